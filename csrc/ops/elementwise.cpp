@@ -1,0 +1,30 @@
+#include "ops/elementwise.h"
+
+#include "ops/copy.h"
+
+namespace tc::ops {
+
+Array result_array(const char* op, const Dims& shape, DType dtype, const Array& like, Array* out) {
+  if (!out) return empty_for_elementwise(like, shape, dtype);
+  check_writable(*out, op);
+  check_value(out->shape() == shape, op, ": result of shape ", shape, " cannot be stored in place in shape ",
+              out->shape());
+  check_type(promote(out->dtype(), dtype) == out->dtype(), op, ": result of dtype ", name_of(dtype),
+             " cannot be stored in place in dtype ", name_of(out->dtype()));
+  return *out;
+}
+
+Array where(const Array& condition, const Array& a, const Array& b) {
+  check_type(is_bool(condition.dtype()), "where: condition must be bool, got ", name_of(condition.dtype()));
+  check_same_device(condition, a, "where");
+  check_same_device(a, b, "where");
+  const Dims shape =
+      broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
+  Array y = empty_for_elementwise(a, shape, promote(a.dtype(), b.dtype()));
+  if (y.size())
+    kernels::where(y.device(), condition.broadcast_to(shape, "where"), a.broadcast_to(shape, "where"),
+                   b.broadcast_to(shape, "where"), y);
+  return y;
+}
+
+}  // namespace tc::ops

@@ -1,0 +1,186 @@
+"""Declaring ops: one statement gives a function its gradient, signature and documentation.
+
+A rule's parameter names are what it saves: `g` is the gradient of the output, `y` the output,
+anything else an input or a setting of the op. `None` instead of a rule means that no gradient
+flows to that input. Every tensor parameter needs one or the other: a missing one raises at import.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from . import _core
+from .autograd import Node, Output, record
+
+F = TypeVar("F", bound=Callable[..., Any])
+Rule = Callable[..., Any] | None
+
+
+def _compile(source: str, name: str, scope: dict[str, Any]) -> Any:
+    exec(compile(source, f"<declaration of {name}>", "exec"), scope)  # noqa: S102
+    return scope[name]
+
+
+def _saved_names(rules: dict[str, Rule]) -> list[str]:
+    """What the rules need beyond `g`, in order of first use."""
+    names: dict[str, None] = {}
+    for rule in rules.values():
+        if rule is not None:
+            names.update(dict.fromkeys(inspect.signature(rule).parameters))
+    names.pop("g", None)
+    return list(names)
+
+
+def _backward_source(name: str, inputs: list[str], rules: dict[str, Rule], saved: list[str]) -> str:
+    """Source of rule(g, needs, *saved) that calls the rule of each input that needs a gradient."""
+    parts = []
+    for i, x in enumerate(inputs):
+        rule = rules[x]
+        if rule is None:
+            parts.append("None")
+        else:
+            args = ", ".join(inspect.signature(rule).parameters)
+            parts.append(f"rule_{x}({args}) if needs[{i}] else None")
+    head = ", ".join(["g", "needs", *saved])
+    return f"def {name}({head}):\n    return ({', '.join(parts)},)\n"
+
+
+def _elementwise(
+    op: Any, inputs: list[str], params: list[str], rules: dict[str, Rule] | None, doc: str, public: str
+) -> Any:
+    names = [*inputs, *params]
+    op.__doc__ = doc
+    op.__module__ = "tensorcore"
+    op.__signature__ = inspect.Signature(
+        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in names]
+    )
+    if rules is None:
+        return op
+    saved = _saved_names(rules)
+    unknown = set(saved) - set(names) - {"y"}
+    if unknown:
+        raise TypeError(f"{op.__name__}: rules use unknown names {sorted(unknown)}")
+    scope: dict[str, Any] = {f"rule_{n}": r for n, r in rules.items()}
+    backward = _compile(_backward_source("backward", inputs, rules, saved), "backward", scope)
+    tensors = [n for n in saved if n not in params]
+    values = ", ".join(tensors)
+    kept = "".join(f"{'Output(alias(y), None)' if n == 'y' else n}, " for n in saved)
+    # `y` has just been made: its version cannot be asked for through the Output, so through y itself.
+    source = f"""
+def recorder(y, {", ".join(names)}, adapt):
+    set_node(y, Node({op.__name__!r}, backward, edges({", ".join(inputs)}), ({kept}),
+                     versions({", ".join(saved)}),
+                     ({"".join(f"fitting({n}), " for n in inputs)}) if adapt else None))
+"""
+    del values
+    scope = {
+        "Node": Node,
+        "Output": Output,
+        "alias": _core.alias,
+        "edges": _core.edges,
+        "versions": _core.versions,
+        "set_node": _core.set_node,
+        "backward": backward,
+        "fitting": lambda x: (x.shape, x.dtype) if isinstance(x, _core.TensorBase) else None,
+    }
+    op.record = _compile(source, "recorder", scope)
+    return op
+
+
+def unary(op: Any, *, x: Rule, doc: str, params: list[str] | None = None) -> Any:
+    """Declare an elementwise op of one tensor `x` (and float settings `params`)."""
+    rules = None if x is None else {"x": x}
+    return _elementwise(op, ["x"], params or [], rules, doc, op.__name__)
+
+
+def binary(op: Any, *, x1: Rule, x2: Rule, doc: str, params: list[str] | None = None) -> Any:
+    """Declare an elementwise op of two broadcasting operands `x1` and `x2`."""
+    rules = None if x1 is None and x2 is None else {"x1": x1, "x2": x2}
+    return _elementwise(op, ["x1", "x2"], params or [], rules, doc, op.__name__)
+
+
+def ternary(op: Any, *, inputs: list[str], rules: dict[str, Rule], doc: str) -> Any:
+    """Declare an elementwise op of three broadcasting operands."""
+    return _elementwise(op, inputs, [], {n: rules.get(n) for n in inputs}, doc, op.__name__)
+
+
+def differentiable(*, joint: Callable[..., Any] | None = None, **rules: Rule) -> Callable[[F], F]:
+    """Give a function of tensors its gradient.
+
+    Keywords name the tensor parameters (which may be None or scalars at a call) and their rules.
+    With `joint=rule` one function computes all gradients: it is called with `g`, `needs` (a list of
+    bool, one per keyword, in order) and whatever else its parameters name, and returns a tuple in the
+    order of the keywords, whose values then are unused (write `x=None`). The function itself runs
+    without being recorded and must not return one of its inputs.
+    """
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        name = function.__name__
+        inputs = list(rules)
+        if joint is None:
+            saved = _saved_names(rules)
+        else:
+            saved = [n for n in inspect.signature(joint).parameters if n not in ("g", "needs")]
+        unknown = (set(inputs) | set(saved)) - set(signature.parameters) - {"y"}
+        if unknown or not inputs:
+            raise TypeError(f"{name}: rules name {sorted(unknown)}, which are not its parameters")
+        scope: dict[str, Any] = {f"rule_{n}": r for n, r in rules.items()}
+        if joint is None:
+            backward = _compile(_backward_source("backward", inputs, rules, saved), "backward", scope)
+        else:
+            joint_args = ", ".join(inspect.signature(joint).parameters)
+            source = f"def backward({', '.join(['g', 'needs', *saved])}):\n    return joint({joint_args})\n"
+            backward = _compile(source, "backward", {"joint": joint})
+        call = ", ".join(
+            f"{n}={n}" if p.kind is p.KEYWORD_ONLY else n for n, p in signature.parameters.items()
+        )
+        head, scope = _plain_parameters(signature)
+        scope |= {
+            "function": function,
+            "backward": backward,
+            "record": record,
+            "any_requires_grad": _core.any_requires_grad,
+            "set_grad_enabled": _core.set_grad_enabled,
+        }
+        source = f"""
+def {name}({head}):
+    if not any_requires_grad({", ".join(inputs)}):
+        return function({call})
+    set_grad_enabled(False)
+    try:
+        y = function({call})
+    finally:
+        set_grad_enabled(True)
+    return record(y, {name!r}, backward, ({"".join(n + ", " for n in inputs)}), ({"".join(n + ", " for n in saved)}))
+"""
+        wrapped = _compile(source, name, scope)
+        functools.update_wrapper(wrapped, function)
+        wrapped.__signature__ = signature
+        return wrapped  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _plain_parameters(signature: inspect.Signature) -> tuple[str, dict[str, Any]]:
+    """A parameter list with the same kinds and defaults, defaults passed through the scope."""
+    scope: dict[str, Any] = {}
+    parameters = []
+    for n, p in signature.parameters.items():
+        if p.default is not p.empty:
+            scope[f"default_{n}"] = p.default
+            p = p.replace(default=_Named(f"default_{n}"))
+        parameters.append(p.replace(annotation=p.empty))
+    text = str(inspect.Signature(parameters))
+    return text[1:-1], scope
+
+
+class _Named:
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name

@@ -1,0 +1,113 @@
+"""Every row of the op table: forward against NumPy in float64 in all dtypes and layouts, gradients, errors."""
+
+import re
+
+import numpy as np
+import pytest
+from layouts import LAYOUTS, broadcastable, to_tensor
+from table import all_rows
+from table.row import FLOATS, Op
+
+import tensorcore as tc
+from tensorcore import testing
+
+ROWS = all_rows()
+
+
+def make_inputs(op: Op, dtype: str, layout: str) -> list[tc.Tensor]:
+    sample = [np.asarray(a) for a in op.sample(np.random.default_rng(0))]
+    tensors = []
+    for i, array in enumerate(sample):
+        own = str(array.dtype) if i in op.fixed else dtype
+        if layout == "broadcast" and i not in op.fixed and array.ndim:
+            row = to_tensor(broadcastable(array)[:1], own)
+            tensors.append(tc.broadcast_to(row, array.shape))
+        else:
+            tensors.append(to_tensor(array, own, layout))
+    return tensors
+
+
+def as_tuple(x):
+    return tuple(x) if isinstance(x, (tuple, list)) else (x,)
+
+
+@pytest.mark.parametrize(
+    ("op", "dtype"), [pytest.param(op, d, id=f"{op.id}-{d}") for op in ROWS for d in op.dtypes]
+)
+def test_forward(op: Op, dtype: str) -> None:
+    for layout in LAYOUTS if op.layouts else LAYOUTS[:1]:
+        inputs = make_inputs(op, dtype, layout)
+        exact = [testing.to_float64(x) for x in inputs]
+        kept = [testing.to_float64(x) for x in inputs]
+        with np.errstate(all="ignore"):
+            expected = as_tuple(op.reference(*exact))
+            scale = None if op.scale is None else op.scale(*exact)
+        got = as_tuple(op.call(*inputs))
+        assert len(got) == len(expected)
+        for g, e in zip(got, expected, strict=True):
+            factor = op.tolerance_factor
+            size = np.maximum(1.0, np.abs(e)) if scale is None else scale
+            if g.dtype.name in FLOATS:
+                # Half types hold less than the float64 reference: overflow there is infinity here.
+                testing.assert_close(g, e, terms=op.terms, scale=size * factor)
+            else:
+                testing.assert_close(g, e)
+        for before, x in zip(kept, inputs, strict=True):
+            np.testing.assert_array_equal(before, testing.to_float64(x), err_msg=f"{layout}: input changed")
+
+
+@pytest.mark.parametrize("op", [pytest.param(op, id=op.id) for op in ROWS if op.order > 0])
+def test_gradient(op: Op) -> None:
+    inputs = make_inputs(op, "float64", "contiguous")
+    variable = [i for i, x in enumerate(inputs) if i not in op.fixed]
+
+    def function(*xs: tc.Tensor):
+        full = list(inputs)
+        for i, x in zip(variable, xs, strict=True):
+            full[i] = x
+        return op.call(*full)
+
+    testing.check_grads(function, [inputs[i] for i in variable], order=op.order)
+
+
+@pytest.mark.parametrize("op", [pytest.param(op, id=op.id) for op in ROWS if op.order > 0])
+def test_float32_gradient_agrees_with_float64(op: Op) -> None:
+    results = []
+    for dtype in ("float32", "float64"):
+        inputs = [
+            x if i in op.fixed else x.astype(getattr(tc, dtype)).requires_grad_()
+            for i, x in enumerate(make_inputs(op, "float32", "contiguous"))
+        ]
+        total = None
+        for k, out in enumerate(as_tuple(op.call(*inputs))):
+            if out.dtype.kind == "float" and out.requires_grad:
+                weights = np.random.default_rng(k).uniform(0.5, 1.5, out.shape)
+                part = (out * tc.asarray(weights, dtype=out.dtype)).sum()
+                total = part if total is None else total + part
+        total.backward()
+        results.append([None if i in op.fixed or x.grad is None else x.grad for i, x in enumerate(inputs)])
+        for x, g in zip(inputs, results[-1], strict=True):
+            assert g is None or (g.dtype is x.dtype and g.shape == x.shape)
+    for g32, g64 in zip(*results, strict=True):
+        if g32 is not None:
+            exact = testing.to_float64(g64)
+            scale = np.maximum(1.0, np.abs(exact).max(initial=1.0))
+            testing.assert_close(g32, exact, terms=max(op.terms, 16), scale=scale * 4)
+
+
+@pytest.mark.parametrize("op", [pytest.param(op, id=op.id) for op in ROWS if op.empty is not None])
+def test_size_zero(op: Op) -> None:
+    arrays = [np.zeros(shape) for shape in op.empty()]
+    inputs = [to_tensor(a, op.dtypes[-1]) for a in arrays]
+    expected = as_tuple(op.reference(*[testing.to_float64(x) for x in inputs]))
+    for g, e in zip(as_tuple(op.call(*inputs)), expected, strict=True):
+        testing.assert_close(g, e)
+
+
+@pytest.mark.parametrize(
+    ("call", "exception", "text"),
+    [pytest.param(*e, id=f"{op.id}-{i}") for op in ROWS for i, e in enumerate(op.errors)],
+)
+def test_error_text(call, exception, text) -> None:
+    with pytest.raises(exception, match=f"^{re.escape(text)}$"):
+        call()
