@@ -1,8 +1,10 @@
 """Declaring ops: one statement gives a function its gradient, signature and documentation.
 
 A rule's parameter names are what it saves: `g` is the gradient of the output, `y` the output,
-anything else an input or a setting of the op. `None` instead of a rule means that no gradient
-flows to that input. Every tensor parameter needs one or the other: a missing one raises at import.
+anything else an input or a setting of the op; `x_shape` and `x_dtype` save only that of input `x`,
+so that its memory can go. A value is kept only while some input whose rule names it wants a
+gradient. `None` instead of a rule means that no gradient flows to that input. Every tensor
+parameter needs one or the other: a missing one raises at import.
 """
 
 from __future__ import annotations
@@ -34,6 +36,30 @@ def _saved_names(rules: dict[str, Rule]) -> list[str]:
     return list(names)
 
 
+def _saved_source(
+    saved: list[str], inputs: list[str], rules: dict[str, Rule], wanted: Callable[[int], str], output: str
+) -> str:
+    """Source of the tuple of saved values: None for those that no input wanting a gradient needs."""
+    items = []
+    for n in saved:
+        users = [
+            i
+            for i, x in enumerate(inputs)
+            if (rule := rules[x]) is not None and n in inspect.signature(rule).parameters
+        ]
+        base, _, field = n.rpartition("_")
+        value = output if n == "y" else f"{base}.{field}" if _is_field(n, inputs) else n
+        if len(users) < sum(rules[x] is not None for x in inputs):
+            value = f"({value} if {' or '.join(wanted(i) for i in users)} else None)"
+        items.append(value)
+    return "".join(f"{item}, " for item in items)
+
+
+def _is_field(name: str, inputs: list[str]) -> bool:
+    base, _, field = name.rpartition("_")
+    return base in inputs and field in ("shape", "dtype") and name not in inputs
+
+
 def _backward_source(name: str, inputs: list[str], rules: dict[str, Rule], saved: list[str]) -> str:
     """Source of rule(g, needs, *saved) that calls the rule of each input that needs a gradient."""
     parts = []
@@ -49,7 +75,7 @@ def _backward_source(name: str, inputs: list[str], rules: dict[str, Rule], saved
 
 
 def _elementwise(
-    op: Any, inputs: list[str], params: list[str], rules: dict[str, Rule] | None, doc: str, public: str
+    op: Any, inputs: list[str], params: list[str], rules: dict[str, Rule] | None, doc: str
 ) -> Any:
     names = [*inputs, *params]
     op.__doc__ = doc
@@ -60,22 +86,20 @@ def _elementwise(
     if rules is None:
         return op
     saved = _saved_names(rules)
-    unknown = set(saved) - set(names) - {"y"}
+    unknown = {n for n in saved if n not in names and n != "y" and not _is_field(n, inputs)}
     if unknown:
         raise TypeError(f"{op.__name__}: rules use unknown names {sorted(unknown)}")
     scope: dict[str, Any] = {f"rule_{n}": r for n, r in rules.items()}
     backward = _compile(_backward_source("backward", inputs, rules, saved), "backward", scope)
-    tensors = [n for n in saved if n not in params]
-    values = ", ".join(tensors)
-    kept = "".join(f"{'Output(alias(y), None)' if n == 'y' else n}, " for n in saved)
-    # `y` has just been made: its version cannot be asked for through the Output, so through y itself.
+    # The version of y, just made, is asked for through y itself: an Output is not a tensor.
+    kept = _saved_source(saved, inputs, rules, "e[{}] is not None".format, "Output(alias(y), None)")
+    stamped = _saved_source(saved, inputs, rules, "e[{}] is not None".format, "y")
+    fit = "".join(f"fitting({n}), " for n in inputs)
     source = f"""
 def recorder(y, {", ".join(names)}, adapt):
-    set_node(y, Node({op.__name__!r}, backward, edges({", ".join(inputs)}), ({kept}),
-                     versions({", ".join(saved)}),
-                     ({"".join(f"fitting({n}), " for n in inputs)}) if adapt else None))
+    e = edges({", ".join(inputs)})
+    set_node(y, Node({op.__name__!r}, backward, e, ({kept}), versions({stamped}), ({fit}) if adapt else None))
 """
-    del values
     scope = {
         "Node": Node,
         "Output": Output,
@@ -93,18 +117,18 @@ def recorder(y, {", ".join(names)}, adapt):
 def unary(op: Any, *, x: Rule, doc: str, params: list[str] | None = None) -> Any:
     """Declare an elementwise op of one tensor `x` (and float settings `params`)."""
     rules = None if x is None else {"x": x}
-    return _elementwise(op, ["x"], params or [], rules, doc, op.__name__)
+    return _elementwise(op, ["x"], params or [], rules, doc)
 
 
 def binary(op: Any, *, x1: Rule, x2: Rule, doc: str, params: list[str] | None = None) -> Any:
     """Declare an elementwise op of two broadcasting operands `x1` and `x2`."""
     rules = None if x1 is None and x2 is None else {"x1": x1, "x2": x2}
-    return _elementwise(op, ["x1", "x2"], params or [], rules, doc, op.__name__)
+    return _elementwise(op, ["x1", "x2"], params or [], rules, doc)
 
 
 def ternary(op: Any, *, inputs: list[str], rules: dict[str, Rule], doc: str) -> Any:
     """Declare an elementwise op of three broadcasting operands."""
-    return _elementwise(op, inputs, [], {n: rules.get(n) for n in inputs}, doc, op.__name__)
+    return _elementwise(op, inputs, [], {n: rules.get(n) for n in inputs}, doc)
 
 
 def differentiable(*, joint: Callable[..., Any] | None = None, **rules: Rule) -> Callable[[F], F]:
@@ -125,13 +149,19 @@ def differentiable(*, joint: Callable[..., Any] | None = None, **rules: Rule) ->
             saved = _saved_names(rules)
         else:
             saved = [n for n in inspect.signature(joint).parameters if n not in ("g", "needs")]
-        unknown = (set(inputs) | set(saved)) - set(signature.parameters) - {"y"}
+        known = set(signature.parameters)
+        unknown = {n for n in {*inputs, *saved} if n not in known and n != "y" and not _is_field(n, inputs)}
         if unknown or not inputs:
             raise TypeError(f"{name}: rules name {sorted(unknown)}, which are not its parameters")
         scope: dict[str, Any] = {f"rule_{n}": r for n, r in rules.items()}
         if joint is None:
             backward = _compile(_backward_source("backward", inputs, rules, saved), "backward", scope)
+            kept = _saved_source(
+                saved, inputs, rules, lambda i: f"any_requires_grad({inputs[i]})", "y"
+            )
         else:
+            joint_rules: dict[str, Rule] = dict.fromkeys(inputs, joint)
+            kept = _saved_source(saved, inputs, joint_rules, str, "y")
             joint_args = ", ".join(inspect.signature(joint).parameters)
             source = f"def backward({', '.join(['g', 'needs', *saved])}):\n    return joint({joint_args})\n"
             backward = _compile(source, "backward", {"joint": joint})
@@ -155,7 +185,7 @@ def {name}({head}):
         y = function({call})
     finally:
         set_grad_enabled(True)
-    return record(y, {name!r}, backward, ({"".join(n + ", " for n in inputs)}), ({"".join(n + ", " for n in saved)}))
+    return record(y, {name!r}, backward, ({"".join(n + ", " for n in inputs)}), ({kept}))
 """
         wrapped = _compile(source, name, scope)
         functools.update_wrapper(wrapped, function)

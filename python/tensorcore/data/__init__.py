@@ -1,0 +1,5 @@
+"""Data sets."""
+
+from .digits import load_digits
+
+__all__ = ["load_digits"]
