@@ -4,27 +4,14 @@ import re
 
 import numpy as np
 import pytest
-from layouts import LAYOUTS, broadcastable, to_tensor
-from table import all_rows
-from table.row import FLOATS, Op
 
 import tensorcore as tc
 from tensorcore import testing
+from tensorcore.op_table import all_rows
+from tensorcore.op_table.inputs import LAYOUTS, make_inputs, to_tensor
+from tensorcore.op_table.row import FLOATS, Op
 
 ROWS = all_rows()
-
-
-def make_inputs(op: Op, dtype: str, layout: str) -> list[tc.Tensor]:
-    sample = [np.asarray(a) for a in op.sample(np.random.default_rng(0))]
-    tensors = []
-    for i, array in enumerate(sample):
-        own = str(array.dtype) if i in op.fixed else dtype
-        if layout == "broadcast" and i not in op.fixed and array.ndim:
-            row = to_tensor(broadcastable(array)[:1], own)
-            tensors.append(tc.broadcast_to(row, array.shape))
-        else:
-            tensors.append(to_tensor(array, own, layout))
-    return tensors
 
 
 def as_tuple(x):

@@ -1,10 +1,11 @@
 """What a row of the op table says."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 
 HALF = ("float16", "bfloat16")
 WIDE = ("float32", "float64")
@@ -21,7 +22,7 @@ class Op:
     id: str  # the public name, with "[setting]" after it where an op has several rows
     call: Callable[..., Any]  # takes tensors, returns a tensor or a tuple of them
     reference: Callable[..., Any]  # the same on NumPy arrays in float64 (or integers)
-    sample: Callable[[np.random.Generator], Sequence[np.ndarray]]  # float64 inputs in the op's domain
+    sample: Callable[[Any], Sequence[Any]]  # from a numpy Generator, float64 inputs in the op's domain
     dtypes: Sequence[str] = FLOATS  # dtypes of the inputs that are tested
     fixed: Sequence[int] = ()  # inputs that keep the dtype the sample gives them (indices, masks)
     order: int = 2  # derivatives that exist: 0 (no gradient), 1 or 2

@@ -1,0 +1,32 @@
+"""`tensorcore info`: what this installation is and what the machine offers."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from . import _core
+
+
+def collect() -> dict[str, Any]:
+    """Version, processor, threads, devices and memory, as plain values."""
+    machine = _core.machine_info()
+    return {
+        "tensorcore": _core.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": machine["processor"],
+        "features": machine["features"],
+        "instruction set": machine["isa"],
+        "cores": machine["physical_cores"],
+        "available cpus": machine["available_cpus"],
+        "threads": _core.num_threads(),
+        "caches": {
+            "L1d": machine["l1_bytes"],
+            "L2": machine["l2_bytes"],
+            "L3": machine["l3_bytes"],
+        },
+        "memory": machine["memory_bytes"],
+        "devices": ["cpu"],
+        "cuda": "absent: this build has no CUDA backend",
+    }
