@@ -18,9 +18,7 @@ def as_tuple(x):
     return tuple(x) if isinstance(x, (tuple, list)) else (x,)
 
 
-@pytest.mark.parametrize(
-    ("op", "dtype"), [pytest.param(op, d, id=f"{op.id}-{d}") for op in ROWS for d in op.dtypes]
-)
+@pytest.mark.parametrize(("op", "dtype"), [pytest.param(op, d, id=f"{op.id}-{d}") for op in ROWS for d in op.dtypes])
 def test_forward(op: Op, dtype: str) -> None:
     for layout in LAYOUTS if op.layouts else LAYOUTS[:1]:
         inputs = make_inputs(op, dtype, layout)

@@ -191,8 +191,10 @@ def run_check(args: argparse.Namespace) -> int:
             continue
         worst = max(mine, key=lambda v: v.error / v.bound if v.bound else v.error)
         text = f"{worst.error:.2e} / {worst.bound:.2e} ({worst.dtype})"
-        verdict = "right" if not bad else "[red]wrong[/red] " + "; ".join(
-            f"{v.dtype}: {v.failure or f'error {v.error:.2e}'}" for v in bad
+        verdict = (
+            "right"
+            if not bad
+            else "[red]wrong[/red] " + "; ".join(f"{v.dtype}: {v.failure or f'error {v.error:.2e}'}" for v in bad)
         )
         table.add_row(op.id, str(len(mine)), text, verdict)
     if table.row_count:

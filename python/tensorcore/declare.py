@@ -22,7 +22,7 @@ Rule = Callable[..., Any] | None
 
 
 def _compile(source: str, name: str, scope: dict[str, Any]) -> Any:
-    exec(compile(source, f"<declaration of {name}>", "exec"), scope)  # noqa: S102
+    exec(compile(source, f"<declaration of {name}>", "exec"), scope)
     return scope[name]
 
 
@@ -74,15 +74,11 @@ def _backward_source(name: str, inputs: list[str], rules: dict[str, Rule], saved
     return f"def {name}({head}):\n    return ({', '.join(parts)},)\n"
 
 
-def _elementwise(
-    op: Any, inputs: list[str], params: list[str], rules: dict[str, Rule] | None, doc: str
-) -> Any:
+def _elementwise(op: Any, inputs: list[str], params: list[str], rules: dict[str, Rule] | None, doc: str) -> Any:
     names = [*inputs, *params]
     op.__doc__ = doc
     op.__module__ = "tensorcore"
-    op.__signature__ = inspect.Signature(
-        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in names]
-    )
+    op.__signature__ = inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in names])
     if rules is None:
         return op
     saved = _saved_names(rules)
@@ -116,7 +112,7 @@ def recorder(y, {", ".join(names)}, adapt):
 
 def unary(op: Any, *, x: Rule, doc: str, params: list[str] | None = None) -> Any:
     """Declare an elementwise op of one tensor `x` (and float settings `params`)."""
-    rules = None if x is None else {"x": x}
+    rules: dict[str, Rule] | None = None if x is None else {"x": x}
     return _elementwise(op, ["x"], params or [], rules, doc)
 
 
@@ -156,18 +152,14 @@ def differentiable(*, joint: Callable[..., Any] | None = None, **rules: Rule) ->
         scope: dict[str, Any] = {f"rule_{n}": r for n, r in rules.items()}
         if joint is None:
             backward = _compile(_backward_source("backward", inputs, rules, saved), "backward", scope)
-            kept = _saved_source(
-                saved, inputs, rules, lambda i: f"any_requires_grad({inputs[i]})", "y"
-            )
+            kept = _saved_source(saved, inputs, rules, lambda i: f"any_requires_grad({inputs[i]})", "y")
         else:
             joint_rules: dict[str, Rule] = dict.fromkeys(inputs, joint)
             kept = _saved_source(saved, inputs, joint_rules, str, "y")
             joint_args = ", ".join(inspect.signature(joint).parameters)
             source = f"def backward({', '.join(['g', 'needs', *saved])}):\n    return joint({joint_args})\n"
             backward = _compile(source, "backward", {"joint": joint})
-        call = ", ".join(
-            f"{n}={n}" if p.kind is p.KEYWORD_ONLY else n for n, p in signature.parameters.items()
-        )
+        call = ", ".join(f"{n}={n}" if p.kind is p.KEYWORD_ONLY else n for n, p in signature.parameters.items())
         head, scope = _plain_parameters(signature)
         scope |= {
             "function": function,
@@ -190,7 +182,7 @@ def {name}({head}):
         wrapped = _compile(source, name, scope)
         functools.update_wrapper(wrapped, function)
         wrapped.__signature__ = signature
-        return wrapped  # type: ignore[no-any-return]
+        return wrapped
 
     return decorate
 

@@ -12,7 +12,7 @@ from typing import Any
 from . import _core, autograd
 
 
-class Tensor(_core.TensorBase):  # type: ignore[misc]
+class Tensor(_core.TensorBase):
     """An n-dimensional array of one dtype on one device, which autograd can follow.
 
     Make one with `tc.tensor`, `tc.asarray`, `tc.zeros`, `tc.arange` and their kin.
@@ -69,13 +69,11 @@ class Tensor(_core.TensorBase):  # type: ignore[misc]
 
         See `tc.autograd.backward`.
         """
-        autograd.backward(
-            self, gradient, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs
-        )
+        autograd.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """The same elements in a tensor that autograd does not follow (memory is shared)."""
-        return _core.alias(self)  # type: ignore[no-any-return]
+        return _core.alias(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` in place and return this tensor."""
@@ -130,7 +128,7 @@ def methods(*functions: Any) -> None:
 
 def _bound(op: Any) -> Any:
     def method(self: Tensor, *args: Any) -> Tensor:
-        return op(self, *args)  # type: ignore[no-any-return]
+        return op(self, *args)
 
     method.__name__ = method.__qualname__ = op.__name__
     method.__doc__ = op.__doc__

@@ -110,7 +110,7 @@ def check_grads(
             total = part if total is None else total + part
         return total, xs
 
-    with autograd._grad_mode(True):
+    with autograd.grad_mode(True):
         total, xs = scalar(values, True)
         # A total that does not depend on the inputs (the gradient of a linear function) has gradient 0.
         grads = autograd.grad(total, xs, allow_unused=True) if total.requires_grad else (None,) * len(xs)
@@ -118,11 +118,11 @@ def check_grads(
     exact = sum(
         float((np.array(g.detach()) * d).sum()) for g, d in zip(grads, directions, strict=True) if g is not None
     )
-    with autograd._grad_mode(False):
+    with autograd.grad_mode(False):
         above, _ = scalar([v + eps * d for v, d in zip(values, directions, strict=True)], False)
         below, _ = scalar([v - eps * d for v, d in zip(values, directions, strict=True)], False)
     numeric = (float(above) - float(below)) / (2 * eps)
-    size = max(1.0, abs(exact), abs(numeric), 1e-3 * abs(float(above)) )
+    size = max(1.0, abs(exact), abs(numeric), 1e-3 * abs(float(above)))
     if not abs(exact - numeric) <= rtol * size:
         raise AssertionError(
             f"gradient along a random direction is {exact!r}, central difference gives {numeric!r} "
@@ -131,7 +131,7 @@ def check_grads(
     if order > 1:
 
         def gradient(*args: Tensor) -> Any:
-            with autograd._grad_mode(True):
+            with autograd.grad_mode(True):
                 args = tuple(a if a.requires_grad else a.detach().requires_grad_() for a in args)
                 outputs = function(*args)
                 outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)

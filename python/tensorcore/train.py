@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from . import _core, autograd, random
 from .data import load_digits
@@ -28,7 +29,7 @@ class TrainResult:
 def _init_layers(sizes: Sequence[int], generator: random.Generator) -> list[tuple[Tensor, Tensor]]:
     """Weights (out, in) uniform in ±1/√in, as PyTorch's Linear, and zero biases."""
     layers = []
-    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for fan_in, fan_out in pairwise(sizes):
         bound = fan_in**-0.5
         weight = random.uniform((fan_out, fan_in), low=-bound, high=bound, generator=generator)
         layers.append((weight.requires_grad_(), zeros(fan_out).requires_grad_()))

@@ -132,9 +132,7 @@ def test_functional_grad_nests_to_third_order():
     f = lambda x: (x * x * x * x).sum()  # noqa: E731
     third = tc.grad(lambda x: tc.grad(lambda y: tc.grad(f)(y).sum())(x).sum())
     assert values(third(tc.tensor([1.0, 2.0], dtype=tc.float64))) == [24.0, 48.0]
-    value, (ga, gb) = tc.value_and_grad(lambda a, b: (a * b).sum(), argnums=(0, 1))(
-        tc.tensor([2.0]), tc.tensor([3.0])
-    )
+    value, (ga, gb) = tc.value_and_grad(lambda a, b: (a * b).sum(), argnums=(0, 1))(tc.tensor([2.0]), tc.tensor([3.0]))
     assert (float(value), values(ga), values(gb)) == (6.0, [3.0], [2.0])
     assert not value.requires_grad
 
@@ -311,7 +309,9 @@ def test_custom_function_errors_name_the_class():
         def backward(ctx, g):
             return g
 
-    with pytest.raises(RuntimeError, match=r"Wrong.backward: must return one gradient per argument of forward \(2\), got 1"):
+    with pytest.raises(
+        RuntimeError, match=r"Wrong.backward: must return one gradient per argument .* \(2\), got 1"
+    ):
         Wrong.apply(leaf([1.0]), leaf([1.0])).sum().backward()
 
 

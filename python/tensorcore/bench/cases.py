@@ -94,8 +94,18 @@ def _conv_reference(x: Any, w: Any, stride: int, padding: int, groups: int) -> A
     return np.moveaxis(np.concatenate(parts, axis=-1), -1, 1)
 
 
-def conv(n: int, c: int, size: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1,
-         backward: bool = False, quick: bool = False) -> Case:
+def conv(
+    n: int,
+    c: int,
+    size: int,
+    out: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    backward: bool = False,
+    quick: bool = False,
+) -> Case:
     """A 2-d convolution with padding kernel // 2, on NCHW."""
     padding = kernel // 2
     extent = (size + 2 * padding - kernel) // stride + 1
@@ -134,14 +144,26 @@ def conv(n: int, c: int, size: int, out: int, kernel: int, *, stride: int = 1, g
     if backward:
         build = _with_gradients(call, ("x", "w"), ("x", "w"))
         return Case(
-            "conv", f"fwd+bwd {label}", {**shapes, "g": (n, out, extent, extent)}, {"tc": build, "torch": build},
-            gradients, flops=3 * flops, terms=n * extent * extent, grads=("x", "w"), quick=quick,
+            "conv",
+            f"fwd+bwd {label}",
+            {**shapes, "g": (n, out, extent, extent)},
+            {"tc": build, "torch": build},
+            gradients,
+            flops=3 * flops,
+            terms=n * extent * extent,
+            grads=("x", "w"),
+            quick=quick,
         )
     build = _plain(call, "x", "w")
     return Case(
-        "conv", f"fwd {label}", shapes, {"tc": build, "torch": build},
-        lambda x: _conv_reference(x["x"], x["w"], stride, padding, groups), flops=flops,
-        terms=(c // groups) * kernel * kernel, quick=quick,
+        "conv",
+        f"fwd {label}",
+        shapes,
+        {"tc": build, "torch": build},
+        lambda x: _conv_reference(x["x"], x["w"], stride, padding, groups),
+        flops=flops,
+        terms=(c // groups) * kernel * kernel,
+        quick=quick,
     )
 
 
@@ -153,7 +175,7 @@ def _gelu(x: Any) -> Any:
 
     import numpy as np
 
-    erf = np.frompyfunc(math.erf, 1, 1)
+    erf: Any = np.frompyfunc(math.erf, 1, 1)
     if x.size <= 1 << 17:
         return 0.5 * x * (1 + erf(x / math.sqrt(2)).astype(np.float64))
     grid = np.linspace(-1.001, 1.001, 1 << 17)  # fine enough for cubic-free interpolation at float32 accuracy
@@ -179,17 +201,20 @@ def elementwise(kind: str, n: int, *, quick: bool = False) -> Case:
         rows = n // 1000
         call = _plain(lambda lib: lib.add, "x", "b")
         return Case(
-            "elementwise", f"add bias {size}", {"x": (rows, 1000), "b": (1000,)},
-            {"tc": call, "torch": call, "numpy": call}, lambda x: x["x"] + x["b"], bytes=8.0 * n, quick=quick,
+            "elementwise",
+            f"add bias {size}",
+            {"x": (rows, 1000), "b": (1000,)},
+            {"tc": call, "torch": call, "numpy": call},
+            lambda x: x["x"] + x["b"],
+            bytes=8.0 * n,
+            quick=quick,
         )
     calls: dict[str, Builder] = {}
     for lib in ("tc", "torch"):
         if kind in ("tanh", "exp"):
             calls[lib] = _plain(lambda lib: getattr(lib, kind), "x")
         else:
-            calls[lib] = _plain(
-                lambda lib: getattr(_functional(lib), kind, None) or getattr(lib, kind), "x"
-            )
+            calls[lib] = _plain(lambda lib: getattr(_functional(lib), kind, None) or getattr(lib, kind), "x")
     plain = {
         "relu": lambda x: np.maximum(x, np.float32(0)),
         "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
@@ -198,9 +223,7 @@ def elementwise(kind: str, n: int, *, quick: bool = False) -> Case:
     }
     if kind in plain:
         calls["numpy"] = _plain(lambda lib: plain[kind], "x")
-    return Case(
-        "elementwise", f"{kind} {size}", {"x": (n,)}, calls, references[kind], bytes=8.0 * n, quick=quick
-    )
+    return Case("elementwise", f"{kind} {size}", {"x": (n,)}, calls, references[kind], bytes=8.0 * n, quick=quick)
 
 
 def reduction(kind: str, axis: int, *, quick: bool = False) -> Case:
@@ -214,9 +237,15 @@ def reduction(kind: str, axis: int, *, quick: bool = False) -> Case:
 
     build = _plain(call, "x")
     return Case(
-        "reduce", f"{kind} (4096,4096) {'last' if axis else 'first'} axis", {"x": (4096, 4096)},
-        {"tc": build, "torch": build, "numpy": build}, lambda x: getattr(x["x"], kind)(axis=axis),
-        bytes=4.0 * 4096 * 4096, traffic="read", terms=4096, quick=quick,
+        "reduce",
+        f"{kind} (4096,4096) {'last' if axis else 'first'} axis",
+        {"x": (4096, 4096)},
+        {"tc": build, "torch": build, "numpy": build},
+        lambda x: getattr(x["x"], kind)(axis=axis),
+        bytes=4.0 * 4096 * 4096,
+        traffic="read",
+        terms=4096,
+        quick=quick,
     )
 
 
@@ -240,8 +269,14 @@ def softmax(rows: int, columns: int, *, quick: bool = False) -> Case:
 
     build = _plain(call, "x")
     return Case(
-        "softmax", f"fwd ({rows},{columns})", {"x": (rows, columns)}, {"tc": build, "torch": build},
-        lambda x: _softmax(x["x"]), bytes=8.0 * rows * columns, terms=columns, quick=quick,
+        "softmax",
+        f"fwd ({rows},{columns})",
+        {"x": (rows, columns)},
+        {"tc": build, "torch": build},
+        lambda x: _softmax(x["x"]),
+        bytes=8.0 * rows * columns,
+        terms=columns,
+        quick=quick,
     )
 
 
@@ -258,9 +293,16 @@ def cross_entropy(rows: int, columns: int, *, quick: bool = False) -> Case:
 
     build = _with_gradients(lambda lib: _functional(lib).cross_entropy, ("x", "t"), ("x",))
     return Case(
-        "loss", f"softmax cross-entropy fwd+bwd ({rows},{columns})", {"x": (rows, columns)},
-        {"tc": build, "torch": build}, reference, bytes=12.0 * rows * columns,
-        integers={"t": ((rows,), columns)}, grads=("x",), terms=columns, quick=quick,
+        "loss",
+        f"softmax cross-entropy fwd+bwd ({rows},{columns})",
+        {"x": (rows, columns)},
+        {"tc": build, "torch": build},
+        reference,
+        bytes=12.0 * rows * columns,
+        integers={"t": ((rows,), columns)},
+        grads=("x",),
+        terms=columns,
+        quick=quick,
     )
 
 
@@ -288,8 +330,14 @@ def batch_norm() -> Case:
     build = _with_gradients(call, ("x", "w", "b"), ("x", "w", "b"))
     count = float(np.prod(shape))
     return Case(
-        "norm", "batch_norm fwd+bwd (32,64,28,28)", {"x": shape, "w": (64,), "b": (64,), "g": shape},
-        {"tc": build, "torch": build}, reference, bytes=4 * 5 * count, grads=("x", "w", "b"), terms=32 * 784,
+        "norm",
+        "batch_norm fwd+bwd (32,64,28,28)",
+        {"x": shape, "w": (64,), "b": (64,), "g": shape},
+        {"tc": build, "torch": build},
+        reference,
+        bytes=4 * 5 * count,
+        grads=("x", "w", "b"),
+        terms=32 * 784,
     )
 
 
@@ -313,8 +361,14 @@ def layer_norm() -> Case:
     build = _with_gradients(call, ("x", "w", "b"), ("x", "w", "b"))
     shape = (rows, columns)
     return Case(
-        "norm", "layer_norm fwd+bwd (4096,768)", {"x": shape, "w": (columns,), "b": (columns,), "g": shape},
-        {"tc": build, "torch": build}, reference, bytes=4.0 * 5 * rows * columns, grads=("x", "w", "b"), terms=rows,
+        "norm",
+        "layer_norm fwd+bwd (4096,768)",
+        {"x": shape, "w": (columns,), "b": (columns,), "g": shape},
+        {"tc": build, "torch": build},
+        reference,
+        bytes=4.0 * 5 * rows * columns,
+        grads=("x", "w", "b"),
+        terms=rows,
     )
 
 
@@ -337,9 +391,13 @@ def max_pool() -> Case:
     build = _with_gradients(call, ("x",), ("x",))
     count = float(n * c * size * size)
     return Case(
-        "pool", "max_pool2d 2x2 fwd+bwd (32,64,28,28)",
-        {"x": (n, c, size, size), "g": (n, c, size // 2, size // 2)}, {"tc": build, "torch": build}, reference,
-        bytes=4 * 2.5 * count, grads=("x",),
+        "pool",
+        "max_pool2d 2x2 fwd+bwd (32,64,28,28)",
+        {"x": (n, c, size, size), "g": (n, c, size // 2, size // 2)},
+        {"tc": build, "torch": build},
+        reference,
+        bytes=4 * 2.5 * count,
+        grads=("x",),
     )
 
 
@@ -359,9 +417,15 @@ def embedding() -> Case:
 
     build = _with_gradients(call, ("i", "w"), ("w",))
     return Case(
-        "index", "embedding fwd+bwd 50000x256, 4096 rows", {"w": (rows, columns), "g": (count, columns)},
-        {"tc": build, "torch": build}, reference, bytes=4.0 * columns * (rows + 4 * count),
-        integers={"i": ((count,), rows)}, grads=("w",), terms=8,
+        "index",
+        "embedding fwd+bwd 50000x256, 4096 rows",
+        {"w": (rows, columns), "g": (count, columns)},
+        {"tc": build, "torch": build},
+        reference,
+        bytes=4.0 * columns * (rows + 4 * count),
+        integers={"i": ((count,), rows)},
+        grads=("w",),
+        terms=8,
     )
 
 
@@ -372,8 +436,12 @@ def recurrent(kind: str, steps: int, batch: int, inputs: int, hidden: int) -> Ca
     """A whole sequence through an LSTM or GRU layer, with gradients of input and weights."""
     gates = {"lstm": 4, "gru": 3}[kind]
     shapes = {
-        "x": (steps, batch, inputs), "w": (gates * hidden, inputs), "r": (gates * hidden, hidden),
-        "bi": (gates * hidden,), "bh": (gates * hidden,), "g": (steps, batch, hidden),
+        "x": (steps, batch, inputs),
+        "w": (gates * hidden, inputs),
+        "r": (gates * hidden, hidden),
+        "bi": (gates * hidden,),
+        "bh": (gates * hidden,),
+        "g": (steps, batch, hidden),
     }
     names = ("x", "w", "r", "bi", "bh")
 
@@ -396,14 +464,22 @@ def recurrent(kind: str, steps: int, batch: int, inputs: int, hidden: int) -> Ca
         return _with_gradients(lambda lib: call, names, names)(torch, x)
 
     def reference(x: Inputs) -> Any:
-        from .references import gru, lstm
+        from . import references
+
+        return getattr(references, kind)(*(x[n] for n in names), x["g"])
 
         return (lstm if kind == "lstm" else gru)(*(x[n] for n in names), x["g"])
 
     flops = 3 * 2.0 * steps * batch * gates * hidden * (inputs + hidden)
     return Case(
-        "recurrent", f"{kind} fwd+bwd T{steps} B{batch} I{inputs} H{hidden}", shapes,
-        {"tc": build_tc, "torch": build_torch}, reference, flops=flops, grads=names, terms=steps * batch * 4,
+        "recurrent",
+        f"{kind} fwd+bwd T{steps} B{batch} I{inputs} H{hidden}",
+        shapes,
+        {"tc": build_tc, "torch": build_torch},
+        reference,
+        flops=flops,
+        grads=names,
+        terms=steps * batch * 4,
     )
 
 
@@ -429,20 +505,42 @@ def attention(*, quick: bool = False) -> Case:
     build = _with_gradients(call, ("q", "k", "v"), ("q", "k", "v"))
     b, h, t, d = shape
     return Case(
-        "attention", "causal fwd+bwd (4,8,256,64)", dict.fromkeys("qkvg", shape), {"tc": build, "torch": build},
-        reference, flops=7 * b * h * t * t * d, grads=("q", "k", "v"), terms=t, quick=quick,
+        "attention",
+        "causal fwd+bwd (4,8,256,64)",
+        dict.fromkeys("qkvg", shape),
+        {"tc": build, "torch": build},
+        reference,
+        flops=7 * b * h * t * t * d,
+        grads=("q", "k", "v"),
+        terms=t,
+        quick=quick,
     )
 
 
 def all_cases() -> Iterator[Case]:
     """Every workload."""
-    for m, n, k in [(64, 64, 64), (128, 128, 128), (256, 256, 256), (512, 512, 512), (1024, 1024, 1024),
-                    (2048, 2048, 2048), (64, 1024, 784), (1, 4096, 4096), (4096, 64, 64), (128, 10, 256)]:
+    for m, n, k in [
+        (64, 64, 64),
+        (128, 128, 128),
+        (256, 256, 256),
+        (512, 512, 512),
+        (1024, 1024, 1024),
+        (2048, 2048, 2048),
+        (64, 1024, 784),
+        (1, 4096, 4096),
+        (4096, 64, 64),
+        (128, 10, 256),
+    ]:
         yield gemm(m, k, n, quick=(m, n, k) in {(64, 64, 64), (512, 512, 512), (1024, 1024, 1024), (1, 4096, 4096)})
     yield batched_gemm(64, 64)
     for args, options in [
-        ((32, 1, 28, 32, 3), {}), ((32, 32, 28, 64, 3), {}), ((16, 64, 56, 64, 3), {}), ((8, 256, 14, 256, 3), {}),
-        ((16, 64, 56, 128, 1), {}), ((8, 3, 224, 64, 7), {"stride": 2}), ((16, 128, 28, 128, 3), {"groups": 128}),
+        ((32, 1, 28, 32, 3), {}),
+        ((32, 32, 28, 64, 3), {}),
+        ((16, 64, 56, 64, 3), {}),
+        ((8, 256, 14, 256, 3), {}),
+        ((16, 64, 56, 128, 1), {}),
+        ((8, 3, 224, 64, 7), {"stride": 2}),
+        ((16, 128, 28, 128, 3), {"groups": 128}),
     ]:
         for backward in (False, True):
             yield conv(*args, **options, backward=backward, quick=args == (32, 32, 28, 64, 3))

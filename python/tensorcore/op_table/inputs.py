@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 import tensorcore as tc
+from tensorcore.tensor import Tensor
 
 from .row import Op
 
 LAYOUTS = ("contiguous", "transposed", "sliced", "flipped", "broadcast")
 
 
-def to_tensor(array: Any, dtype: str, layout: str = "contiguous") -> tc.Tensor:
+def to_tensor(array: Any, dtype: str, layout: str = "contiguous") -> Tensor:
     """The values of `array` as a tensor of `dtype` in the given layout (the values stay the same)."""
     if layout == "transposed" and array.ndim >= 2:
         axes = tuple(range(array.ndim))[::-1]
@@ -29,12 +30,12 @@ def to_tensor(array: Any, dtype: str, layout: str = "contiguous") -> tc.Tensor:
     return _plain(array, dtype)
 
 
-def _plain(array: Any, dtype: str) -> tc.Tensor:
+def _plain(array: Any, dtype: str) -> Tensor:
     x = tc.asarray(np.ascontiguousarray(array)).reshape(array.shape)
     return x.astype(getattr(tc, dtype))
 
 
-def make_inputs(op: Op, dtype: str, layout: str) -> list[tc.Tensor]:
+def make_inputs(op: Op, dtype: str, layout: str) -> list[Tensor]:
     """The row's sample; fixed inputs keep their own dtype, and their layout is plain when broadcast."""
     tensors = []
     for i, array in enumerate(op.sample(np.random.default_rng(0))):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 HALF = ("float16", "bfloat16")
 WIDE = ("float32", "float64")
 FLOATS = (*HALF, *WIDE)

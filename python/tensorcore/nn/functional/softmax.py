@@ -34,7 +34,7 @@ def softmax(x: Tensor, axis: int) -> Tensor:
         >>> tc.nn.functional.softmax(tc.asarray([0.0, 0.0]), axis=0)
         tensor([0.5, 0.5])
     """
-    return _core.softmax(x, axis, False)  # type: ignore[no-any-return]
+    return _core.softmax(x, axis, False)
 
 
 @differentiable(x=_log_softmax_rule)
@@ -43,7 +43,7 @@ def log_softmax(x: Tensor, axis: int) -> Tensor:
 
     Shapes, dtypes and errors as for `softmax`.
     """
-    return _core.softmax(x, axis, True)  # type: ignore[no-any-return]
+    return _core.softmax(x, axis, True)
 
 
 __all__ = ["log_softmax", "softmax"]
