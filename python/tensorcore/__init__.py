@@ -8,6 +8,7 @@ from .tensor import Tensor  # noqa: F401
 from .ops.creation import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
 from .ops.index import *  # noqa: F403
+from .ops.linalg import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
 from . import data, nn, testing  # noqa: F401

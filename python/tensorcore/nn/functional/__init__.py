@@ -1,3 +1,4 @@
 """Neural-network functions with PyTorch's names; axes are spelled `axis` and `keepdims` as in `tc`."""
 
+from .linear import *  # noqa: F403
 from .softmax import *  # noqa: F403

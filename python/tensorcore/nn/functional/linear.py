@@ -1,0 +1,62 @@
+"""The fully connected layer: product, bias and activation in one kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ... import _core
+from ...declare import differentiable
+from ...ops.elementwise import where
+from ...ops.linalg import matmul
+from ...ops.reduce import sum as tc_sum
+from ...ops.shape import matrix_transpose, reshape
+from ...tensor import Tensor
+
+
+def _through_activation(g: Any, y: Any, activation: str) -> Any:
+    """The gradient before the activation, from its output."""
+    if activation == "relu":
+        return where(y > 0, g, 0.0)
+    if activation == "tanh":
+        return g * (1 - y * y)
+    if activation == "sigmoid":
+        return g * y * (1 - y)
+    return g
+
+
+def _rule(
+    g: Any, needs: Sequence[bool], x: Any, weight: Any, bias_type: Any, y: Any, activation: str
+) -> tuple[Any, Any, Any]:
+    g = _through_activation(g, y, activation)
+    rows = reshape(g, (-1, g.shape[-1])) if g.size else reshape(g, (0, weight.shape[0]))
+    gx = matmul(g, weight).astype(x.dtype) if needs[0] else None
+    flat = reshape(x, (rows.shape[0], x.shape[-1]))
+    gw = matmul(matrix_transpose(rows), flat).astype(weight.dtype) if needs[1] else None
+    gb = tc_sum(rows, axis=0).astype(bias_type) if needs[2] else None
+    return gx, gw, gb
+
+
+@differentiable(x=None, weight=None, bias=None, joint=_rule)
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None, bias_type: Any, activation: str) -> Tensor:
+    return _core.linear(x, weight, bias, activation)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str = "none") -> Tensor:
+    """activation(x · weightᵀ + bias): (…, in) with weight (out, in) and bias (out,) gives (…, out).
+
+    `activation` (none, relu, gelu, tanh, sigmoid, silu) is applied while the product is in
+    registers. Floating-point dtypes, promoted together. ValueError on shapes that do not fit.
+
+    Example:
+        >>> tc.nn.functional.linear(tc.ones((2, 3)), tc.ones((4, 3)), activation="relu").shape
+        (2, 4)
+    """
+    if activation in ("gelu", "silu") and _core.any_requires_grad(x, weight, bias):
+        from . import activation as activations  # their gradient needs the value before the activation
+
+        return getattr(activations, activation)(_linear(x, weight, bias, None if bias is None else bias.dtype, "none"))
+    return _linear(x, weight, bias, None if bias is None else bias.dtype, activation)
+
+
+__all__ = ["linear"]
