@@ -7,6 +7,7 @@
 
 #include "cpu/gemm_block.h"
 #include "cpu/gemm_pack.h"
+#include "cpu/gemm_vector.h"
 #include "cpu/parallel.h"
 
 namespace tc::cpu {
@@ -17,16 +18,18 @@ enum class Threads { all, one };
 
 template <class Body>
 void for_tasks(Threads threads, std::int64_t tasks, Body&& body) {
-  if (threads == Threads::all) parallel_tasks(tasks, body);
+  if (threads == Threads::all)
+    parallel_tasks(tasks, body);
   else
     for (std::int64_t t = 0; t < tasks; ++t) body(t);
 }
 
-constexpr double kTaskOperations = 1e6;     // least work of a task, in multiplications and additions
+constexpr double kTaskOperations = 1e6;             // least work of a task, in multiplications and additions
 constexpr double kSmall = kTaskOperations / 2 / 2;  // multiplications: below two tasks
-constexpr std::int64_t kBlockPanels = 12;   // tiles of rows in a block: 168 x 256 floats of A take 170 KiB of L2
+constexpr std::int64_t kVectorTask = 64 << 10;      // least elements of B of a task of a vector product
+constexpr std::int64_t kBlockPanels = 12;  // tiles of rows in a block: 168 x 256 floats of A take 170 KiB of L2
 constexpr std::int64_t kBlockCols = 1024;
-constexpr std::int64_t kLongest = 64 * kDepth;         // part of k that is packed at once
+constexpr std::int64_t kLongest = 64 * kDepth;        // part of k that is packed at once
 constexpr std::int64_t kSharedElements = 16ll << 20;  // packed B at once
 
 // Equal runs of k, rather than a short one at the end.
@@ -85,8 +88,16 @@ template <class P>
 void run_grid(Product<P> q, Threads threads) {
   constexpr std::int64_t kCols = kTileCols<P>;
   const std::int64_t row_tiles = ceil_div(q.m, q.height);
-  const double operations = 2.0 * static_cast<double>(q.m) * static_cast<double>(q.n) * static_cast<double>(q.end - q.begin);
+  const double operations =
+      2.0 * static_cast<double>(q.m) * static_cast<double>(q.n) * static_cast<double>(q.end - q.begin);
   const int workers = threads == Threads::all ? num_threads() : 1;
+  if (is_vector_product(q)) {
+    const std::int64_t worth = ceil_div(kVectorTask, std::max<std::int64_t>(q.end - q.begin, 1));  // columns
+    const std::int64_t strip =
+        std::clamp(std::max(worth, ceil_div(q.n, 4 * workers)), std::int64_t{64}, kStrip) / 64 * 64;
+    return for_tasks(threads, ceil_div(q.n, strip),
+                     [&](std::int64_t t) { compute_strip(q, t * strip, std::min(q.n, (t + 1) * strip)); });
+  }
   const double wanted = workers == 1 ? 1 : std::min(operations / kTaskOperations, 8.0 * workers);
   std::int64_t block_tiles = std::min(row_tiles, kBlockPanels);
   std::int64_t block_cols = std::min(ceil_div(q.n, kCols) * kCols, q.sink.direct ? kBlockCols : 256);
@@ -94,9 +105,12 @@ void run_grid(Product<P> q, Threads threads) {
   const auto col_blocks = [&] { return ceil_div(q.n, block_cols); };
   while (static_cast<double>(row_blocks() * col_blocks()) < wanted) {
     const bool cut_cols = block_cols >= 2 * block_tiles * q.height ? block_cols > kCols : block_tiles == 1;
-    if (cut_cols && block_cols > kCols) block_cols = ceil_div(block_cols / kCols, 2) * kCols;
-    else if (block_tiles > 1) block_tiles = ceil_div(block_tiles, 2);
-    else break;
+    if (cut_cols && block_cols > kCols)
+      block_cols = ceil_div(block_cols / kCols, 2) * kCols;
+    else if (block_tiles > 1)
+      block_tiles = ceil_div(block_tiles, 2);
+    else
+      break;
   }
   block_tiles = ceil_div(row_tiles, row_blocks());
   const std::int64_t block_rows = block_tiles * q.height, rows_of_blocks = row_blocks();
@@ -111,7 +125,8 @@ void run_grid(Product<P> q, Threads threads) {
   const bool share_b = !q.b.direct && !q.b.packed && rows_of_blocks > 1;
   std::int64_t stripe = q.n;  // columns of B packed at once
   if (share_b) {
-    stripe = std::max(kSharedElements / std::max<std::int64_t>(q.end - q.begin, 1), kBlockCols) / block_cols * block_cols;
+    stripe =
+        std::max(kSharedElements / std::max<std::int64_t>(q.end - q.begin, 1), kBlockCols) / block_cols * block_cols;
     stripe = std::min(std::max(stripe, block_cols), q.n);
   }
   const std::int64_t stripe_extent = ceil_div(stripe, kCols) * kCols;
@@ -152,8 +167,8 @@ std::int64_t splits_for(const Product<P>& q) {
   const std::int64_t tiles = ceil_div(q.m, 2 * kTileRows<P>) * ceil_div(q.n, 2 * kTileCols<P>);
   if (tiles >= 8 || q.k < 4 * kDepth) return 1;
   const double operations = 2.0 * static_cast<double>(q.m) * static_cast<double>(q.n) * static_cast<double>(q.k);
-  return std::max<std::int64_t>(1, std::min({std::int64_t{16}, static_cast<std::int64_t>(operations / kTaskOperations),
-                                             q.k / (2 * kDepth)}));
+  return std::max<std::int64_t>(
+      1, std::min({std::int64_t{16}, static_cast<std::int64_t>(operations / kTaskOperations), q.k / (2 * kDepth)}));
 }
 
 // Sums in memory of their own, one copy of C per split of k, added in order at the end.
@@ -191,8 +206,10 @@ void run_splits(const Product<P>& q, std::int64_t splits, Threads threads) {
     own.last = true;
     run_grid(own, inner);
   };
-  if (splits == 1) run_slot(0, threads);
-  else for_tasks(threads, splits, [&](std::int64_t s) { run_slot(s, Threads::one); });
+  if (splits == 1)
+    run_slot(0, threads);
+  else
+    for_tasks(threads, splits, [&](std::int64_t s) { run_slot(s, Threads::one); });
   const std::int64_t rows = std::max<std::int64_t>(1, 16384 / (splits * stride));
   for_tasks(threads, ceil_div(q.m, rows), [&](std::int64_t t) {
     const std::int64_t i = t * rows, count = std::min(rows, q.m - i);
@@ -210,13 +227,19 @@ void run_splits(const Product<P>& q, std::int64_t splits, Threads threads) {
 
 template <class P>
 void run(Product<P> q, Threads threads) {
-  decide_packing(q);
-  if (q.k <= q.depth && static_cast<double>(q.m) * static_cast<double>(q.n) * static_cast<double>(q.k) <= kSmall) {
+  if (!is_vector_product(q))
+    decide_packing(q);
+  else if (q.k <= q.depth && q.n <= kStrip)
+    return compute_strip(q, 0, q.n);
+  if (q.k <= q.depth && static_cast<double>(q.m) * static_cast<double>(q.n) * static_cast<double>(q.k) <= kSmall &&
+      !is_vector_product(q)) {
     return compute_block(q, 0, q.m, 0, q.n);
   }
   const std::int64_t splits = splits_for(q);
-  if (splits > 1 || (!q.sink.direct && q.k > kLongest)) run_splits(q, splits, threads);
-  else run_parts(q, threads);
+  if (splits > 1 || (!q.sink.direct && q.k > kLongest))
+    run_splits(q, splits, threads);
+  else
+    run_parts(q, threads);
 }
 
 template <class T>
@@ -244,7 +267,8 @@ Source<Packed<T>> source_of(const Operand<T>& x) {
 }
 
 template <class T>
-Product<Packed<T>> product_of(std::int64_t m, std::int64_t n, std::int64_t k, const Operand<T>& a, const Operand<T>& b) {
+Product<Packed<T>> product_of(std::int64_t m, std::int64_t n, std::int64_t k, const Operand<T>& a,
+                              const Operand<T>& b) {
   using P = Packed<T>;
   Product<P> q{};
   q.m = m, q.n = n, q.k = k;
@@ -261,11 +285,13 @@ template <class T>
 void gemm_on(Threads threads, std::int64_t m, std::int64_t n, std::int64_t k, const Operand<T>& a, const Operand<T>& b,
              T* c, std::int64_t c_row_stride, std::int64_t c_col_stride, const Epilogue<T>& epilogue) {
   if (m <= 0 || n <= 0) return;
-  if (c_row_stride == 1 && c_col_stride != 1 && a.matrix.data && b.matrix.data) {
+  const bool turn = m > 1 && (n == 1 || (c_row_stride == 1 && c_col_stride != 1));
+  if (turn && a.matrix.data && b.matrix.data) {
     Epilogue<T> turned = epilogue;
     std::swap(turned.column_bias, turned.row_bias);
     std::swap(turned.column_bias_stride, turned.row_bias_stride);
-    return gemm_on<T>(threads, n, m, k, b.matrix.transposed(), a.matrix.transposed(), c, c_col_stride, 1, turned);
+    return gemm_on<T>(threads, n, m, k, b.matrix.transposed(), a.matrix.transposed(), c, c_col_stride, c_row_stride,
+                      turned);
   }
   Product<Packed<T>> q = product_of(m, n, k, a, b);
   const Destination<T> destination{c, c_row_stride, c_col_stride, &epilogue};
@@ -313,7 +339,8 @@ void gemm_batched(std::int64_t batch, BatchOffsets (*offsets)(const void* contex
     gemm_on<T>(threads, m, n, k, Matrix<T>{a.data + at.a, a.row_stride, a.col_stride},
                Matrix<T>{b.data + at.b, b.row_stride, b.col_stride}, c + at.c, c_row_stride, c_col_stride, epilogue);
   };
-  const double operations = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(std::max<std::int64_t>(k, 1));
+  const double operations =
+      2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(std::max<std::int64_t>(k, 1));
   if (operations >= 32 * kTaskOperations || (batch < 4 && operations >= 4 * kTaskOperations)) {
     for (std::int64_t t = 0; t < batch; ++t) one(t, Threads::all);
     return;
@@ -350,7 +377,8 @@ void gemm_batched(std::int64_t batch, const BatchOffsets& strides, std::int64_t 
                                 std::int64_t, std::int64_t, const Matrix<T>&, const Matrix<T>&, T*, std::int64_t,     \
                                 std::int64_t, const Epilogue<T>&);                                                    \
   template void gemm_batched<T>(std::int64_t, const BatchOffsets&, std::int64_t, std::int64_t, std::int64_t,          \
-                                const Matrix<T>&, const Matrix<T>&, T*, std::int64_t, std::int64_t, const Epilogue<T>&);
+                                const Matrix<T>&, const Matrix<T>&, T*, std::int64_t, std::int64_t,                   \
+                                const Epilogue<T>&);
 TC_INSTANCE(float)
 TC_INSTANCE(double)
 TC_INSTANCE(half)

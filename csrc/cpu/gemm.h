@@ -1,6 +1,6 @@
 // General matrix product on raw pointers: C = activation(alpha * A B + beta * C + bias), A is m x k, B is k x n.
 // Any strides, also 0 and negative. half and bfloat16 are summed in float and rounded once, integers wrap around.
-// The split over threads and the order of every sum depend on the shape alone, never on the number of threads.
+// The order of every sum depends on shape, strides and form of the operands, never on the number of threads.
 // Compiled once per instruction set: a kernel file calls the copy of its own set through the inline namespace TC_ISA.
 #pragma once
 #include <concepts>
@@ -31,18 +31,18 @@ enum class Activation : std::uint8_t { none, relu, gelu, tanh, sigmoid, silu }; 
 template <class T>
 struct Epilogue {
   Acc<T> alpha = Acc<T>(1);
-  Acc<T> beta = Acc<T>(0);            // 0: C is never read, so it may hold anything
-  const T* column_bias = nullptr;     // n elements: element j is added to column j
+  Acc<T> beta = Acc<T>(0);         // 0: C is never read, so it may hold anything
+  const T* column_bias = nullptr;  // n elements: element j is added to column j
   std::int64_t column_bias_stride = 1;
-  const T* row_bias = nullptr;        // m elements: element i is added to row i
+  const T* row_bias = nullptr;  // m elements: element i is added to row i
   std::int64_t row_bias_stride = 1;
   Activation activation = Activation::none;  // after the bias; integer types have none and relu
 };
 
 // The type a product is computed in, and the element type of packed operands.
 template <class T>
-using Packed = std::conditional_t<std::is_integral_v<T>,
-                                  std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>, Acc<T>>;
+using Packed =
+    std::conditional_t<std::is_integral_v<T>, std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>, Acc<T>>;
 
 // An operand laid out once for the kernels, for use in many products. Read-only, so threads may share it.
 template <class T>
@@ -50,7 +50,9 @@ class PackedMatrix {
  public:
   PackedMatrix() = default;
   PackedMatrix(std::int64_t rows, std::int64_t cols, std::int64_t elements)
-      : rows_(rows), cols_(cols), bytes_(static_cast<std::size_t>(elements) * sizeof(Packed<T>)),
+      : rows_(rows),
+        cols_(cols),
+        bytes_(static_cast<std::size_t>(elements) * sizeof(Packed<T>)),
         data_(static_cast<Packed<T>*>(allocate_cpu(bytes_))) {}
   PackedMatrix(PackedMatrix&& other) noexcept { swap(other); }
   PackedMatrix& operator=(PackedMatrix&& other) noexcept {
@@ -92,9 +94,8 @@ class Operand {
     requires std::invocable<const F&, Packed<T>*, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t>
   Operand(const F& function)
       : fill([](const void* context, Packed<T>* out, std::int64_t ld, std::int64_t row0, std::int64_t row1,
-                std::int64_t col0, std::int64_t col1) {
-          (*static_cast<const F*>(context))(out, ld, row0, row1, col0, col1);
-        }),
+                std::int64_t col0,
+                std::int64_t col1) { (*static_cast<const F*>(context))(out, ld, row0, row1, col0, col1); }),
         context(&function) {}
 
   Matrix<T> matrix{nullptr, 0, 0};

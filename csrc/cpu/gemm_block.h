@@ -17,7 +17,8 @@ namespace tc::cpu {
 inline namespace TC_ISA {
 namespace {
 
-inline constexpr std::int64_t kDepth = 256;  // run of k: a panel of B is 32 KiB (AVX-512), half of that or less elsewhere
+inline constexpr std::int64_t kDepth =
+    256;  // run of k: a panel of B is 32 KiB (AVX-512), half of that or less elsewhere
 
 template <class P>
 class Buffer {
@@ -49,7 +50,7 @@ template <class P>
 struct Source {
   const P* direct = nullptr;  // element (i, j) at i * row_stride + j * col_stride, if kernels may read it in place
   std::int64_t row_stride = 0, col_stride = 0;
-  const P* packed = nullptr;    // else, if not null, packed: rows (A) or columns (B) from `origin`, k from `origin_k`,
+  const P* packed = nullptr;  // else, if not null, packed: rows (A) or columns (B) from `origin`, k from `origin_k`,
   std::int64_t origin = 0, origin_k = 0, extent = 0;  // `extent` rows, or columns rounded up to whole panels
   void (*fill)(const void* context, P* out, std::int64_t ld, std::int64_t row0, std::int64_t row1, std::int64_t col0,
                std::int64_t col1) = nullptr;  // else this

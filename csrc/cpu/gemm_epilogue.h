@@ -14,12 +14,18 @@ namespace {
 template <class P>
 [[gnu::always_inline]] inline simd::Vec<P> activation_of(Activation activation, simd::Vec<P> x) {
   switch (activation) {
-    case Activation::relu: return select(x < P(0), P(0), x);  // keeps NaN
-    case Activation::gelu: return x * P(0.5) * (simd::math::erf(x * P(0.70710678118654752)) + P(1));
-    case Activation::tanh: return simd::math::tanh(x);
-    case Activation::sigmoid: return simd::math::sigmoid(x);
-    case Activation::silu: return x * simd::math::sigmoid(x);
-    case Activation::none: break;
+    case Activation::relu:
+      return select(x < P(0), P(0), x);  // keeps NaN
+    case Activation::gelu:
+      return x * P(0.5) * (simd::math::erf(x * P(0.70710678118654752)) + P(1));
+    case Activation::tanh:
+      return simd::math::tanh(x);
+    case Activation::sigmoid:
+      return simd::math::sigmoid(x);
+    case Activation::silu:
+      return x * simd::math::sigmoid(x);
+    case Activation::none:
+      break;
   }
   return x;
 }

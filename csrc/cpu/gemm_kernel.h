@@ -29,8 +29,10 @@ inline constexpr int kTileCols = 2 * kLanes<P>;
 
 template <class P>
 [[gnu::always_inline]] inline Native<P> broadcast(P x) {
-  if constexpr (std::is_floating_point_v<P>) return simd::Vec<P>(x).v;
-  else return Native<P>{} + x;
+  if constexpr (std::is_floating_point_v<P>)
+    return simd::Vec<P>(x).v;
+  else
+    return Native<P>{} + x;
 }
 template <class P>
 [[gnu::always_inline]] inline Native<P> load_native(const P* p) {
@@ -85,21 +87,23 @@ template <class P, int Rows, int Vecs>
 #pragma GCC unroll 2
     for (int v = 0; v < Vecs; ++v) {
       P* out = c + v * kLanes<P>;
-      if (beta == P(0)) store_native(out, sum[r][v] * scale);
-      else store_native(out, sum[r][v] * scale + keep * load_native<P>(out));
+      if (beta == P(0))
+        store_native(out, sum[r][v] * scale);
+      else
+        store_native(out, sum[r][v] * scale + keep * load_native<P>(out));
     }
   }
 }
 
 template <class P>
-using TileKernel = void (*)(std::int64_t, const P*, std::int64_t, std::int64_t, const P*, std::int64_t, P*, std::int64_t,
-                            P, P);
+using TileKernel = void (*)(std::int64_t, const P*, std::int64_t, std::int64_t, const P*, std::int64_t, P*,
+                            std::int64_t, P, P);
 
 // kTileKernels<P>[vecs - 1][rows - 1]
 template <class P>
 inline constexpr auto kTileKernels = []<int... R>(std::integer_sequence<int, R...>) {
-  return std::array<std::array<TileKernel<P>, sizeof...(R)>, 2>{{{{&tile_kernel<P, R + 1, 1>...}},
-                                                                {{&tile_kernel<P, R + 1, 2>...}}}};
+  return std::array<std::array<TileKernel<P>, sizeof...(R)>, 2>{
+      {{{&tile_kernel<P, R + 1, 1>...}}, {{&tile_kernel<P, R + 1, 2>...}}}};
 }(std::make_integer_sequence<int, kTileRows<P>>{});
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Tests of the matrix product of one instruction set, on their own: small-integer inputs, whose sums are exact in every
 // type, over shapes, layouts, epilogues and operand forms; operands end at forbidden pages, C lies among canaries.
 // Prints one line per failure and a count; the exit status is 0 when there is none.
-#include <cmath>
 #include <array>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -37,22 +37,51 @@ Wide<T> widen(T x) {
   return convert<Wide<T>>(x);
 }
 
-enum Layout { rows_adjacent, padded, cols_adjacent, cols_padded, both_strided, negative_rows, negative_cols, same_rows, same_cols, kLayouts };
+enum Layout {
+  rows_adjacent,
+  padded,
+  cols_adjacent,
+  cols_padded,
+  both_strided,
+  negative_rows,
+  negative_cols,
+  same_rows,
+  same_cols,
+  kLayouts
+};
 
 // A matrix of small integers in guarded, read-only memory that has exactly the elements its strides reach.
 template <class T>
 struct Input {
   Input(i64 rows, i64 cols, int layout, int largest = 3) : rows(rows), cols(cols) {
     switch (layout) {
-      case rows_adjacent: row_stride = cols, col_stride = 1; break;
-      case padded: row_stride = cols + 5, col_stride = 1; break;
-      case cols_adjacent: row_stride = 1, col_stride = rows; break;
-      case cols_padded: row_stride = 1, col_stride = rows + 3; break;
-      case both_strided: row_stride = 2 * cols + 1, col_stride = 2; break;
-      case negative_rows: row_stride = -cols, col_stride = 1; break;
-      case negative_cols: row_stride = cols + 2, col_stride = -1; break;
-      case same_rows: row_stride = 0, col_stride = 1; break;
-      default: row_stride = 1, col_stride = 0; break;
+      case rows_adjacent:
+        row_stride = cols, col_stride = 1;
+        break;
+      case padded:
+        row_stride = cols + 5, col_stride = 1;
+        break;
+      case cols_adjacent:
+        row_stride = 1, col_stride = rows;
+        break;
+      case cols_padded:
+        row_stride = 1, col_stride = rows + 3;
+        break;
+      case both_strided:
+        row_stride = 2 * cols + 1, col_stride = 2;
+        break;
+      case negative_rows:
+        row_stride = -cols, col_stride = 1;
+        break;
+      case negative_cols:
+        row_stride = cols + 2, col_stride = -1;
+        break;
+      case same_rows:
+        row_stride = 0, col_stride = 1;
+        break;
+      default:
+        row_stride = 1, col_stride = 0;
+        break;
     }
     const i64 r = std::max<i64>(rows - 1, 0), c = std::max<i64>(cols - 1, 0);
     const i64 low = std::min<i64>(0, r * row_stride) + std::min<i64>(0, c * col_stride);
@@ -60,7 +89,8 @@ struct Input {
     const i64 count = rows && cols ? high - low + 1 : 0;
     memory = std::make_unique<Memory>(static_cast<std::size_t>(count) * sizeof(T), pick(0, 1) == 0);
     T* first = static_cast<T*>(memory->data());
-    for (i64 i = 0; i < count; ++i) first[i] = convert<T>(static_cast<int>(pick(std::is_unsigned_v<T> ? 0 : -largest, largest)));
+    for (i64 i = 0; i < count; ++i)
+      first[i] = convert<T>(static_cast<int>(pick(std::is_unsigned_v<T> ? 0 : -largest, largest)));
     memory->make_read_only();
     data = first - low;
   }
@@ -76,11 +106,21 @@ template <class T>
 struct Output {
   Output(i64 m, i64 n, int layout) : m(m), n(n) {
     switch (layout % 5) {
-      case 0: row_stride = n, col_stride = 1; break;
-      case 1: row_stride = n + 7, col_stride = 1; break;
-      case 2: row_stride = 1, col_stride = m + 2; break;
-      case 3: row_stride = 3 * n + 1, col_stride = 3; break;
-      default: row_stride = -(n + 1), col_stride = 1; break;
+      case 0:
+        row_stride = n, col_stride = 1;
+        break;
+      case 1:
+        row_stride = n + 7, col_stride = 1;
+        break;
+      case 2:
+        row_stride = 1, col_stride = m + 2;
+        break;
+      case 3:
+        row_stride = 3 * n + 1, col_stride = 3;
+        break;
+      default:
+        row_stride = -(n + 1), col_stride = 1;
+        break;
     }
     const i64 span = std::abs(row_stride) * std::max<i64>(m - 1, 0) + col_stride * std::max<i64>(n - 1, 0) + 1;
     all.resize(static_cast<std::size_t>(span + 128));
@@ -100,12 +140,18 @@ bool same_bits(const T& a, const T& b) {
 
 double activation_value(Activation activation, double x) {
   switch (activation) {
-    case Activation::relu: return x < 0 ? 0 : x;
-    case Activation::gelu: return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-    case Activation::tanh: return std::tanh(x);
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-    case Activation::silu: return x / (1 + std::exp(-x));
-    default: return x;
+    case Activation::relu:
+      return x < 0 ? 0 : x;
+    case Activation::gelu:
+      return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    case Activation::tanh:
+      return std::tanh(x);
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Activation::silu:
+      return x / (1 + std::exp(-x));
+    default:
+      return x;
   }
 }
 
@@ -130,9 +176,10 @@ struct Case {
 
 std::string describe(const char* form, const char* type, const Case& s) {
   char text[300];
-  std::snprintf(text, sizeof text, "%s %s m=%lld n=%lld k=%lld layouts %d %d %d alpha=%d beta=%d bias %d %d activation %d", form,
-                type, static_cast<long long>(s.m), static_cast<long long>(s.n), static_cast<long long>(s.k), s.a_layout, s.b_layout,
-                s.c_layout, s.alpha, s.beta, s.column_bias, s.row_bias, static_cast<int>(s.activation));
+  std::snprintf(text, sizeof text,
+                "%s %s m=%lld n=%lld k=%lld layouts %d %d %d alpha=%d beta=%d bias %d %d activation %d", form, type,
+                static_cast<long long>(s.m), static_cast<long long>(s.n), static_cast<long long>(s.k), s.a_layout,
+                s.b_layout, s.c_layout, s.alpha, s.beta, s.column_bias, s.row_bias, static_cast<int>(s.activation));
   return text;
 }
 
@@ -148,8 +195,10 @@ void check_case(const char* form, const Case& s, const Call<T>& call) {
   epilogue.activation = s.activation;
   for (i64 i = 0; i < s.m; ++i)
     for (i64 j = 0; j < s.n; ++j) {
-      if (s.beta) c.at(i, j) = convert<T>(static_cast<int>(pick(0, 5)));
-      else std::memset(static_cast<void*>(&c.at(i, j)), 0xff, sizeof(T));  // NaN: must not be read
+      if (s.beta)
+        c.at(i, j) = convert<T>(static_cast<int>(pick(0, 5)));
+      else
+        std::memset(static_cast<void*>(&c.at(i, j)), 0xff, sizeof(T));  // NaN: must not be read
     }
   std::vector<T> expected = c.all;
   std::vector<double> exact;
@@ -177,7 +226,8 @@ void check_case(const char* form, const Case& s, const Call<T>& call) {
   ++checks;
   const bool bitwise = s.activation == Activation::none || s.activation == Activation::relu;
   std::size_t wrong = 0;
-  if (!bitwise) {  // compare the values here, and put them in the expected array so that the canaries are compared below
+  if (!bitwise) {  // compare the values here, and put them in the expected array so that the canaries are compared
+                   // below
     if constexpr (!std::is_integral_v<T>) {
       std::size_t at = 0;
       for (i64 i = 0; i < s.m; ++i)
@@ -185,22 +235,34 @@ void check_case(const char* form, const Case& s, const Call<T>& call) {
           const double got = convert<double>(c.at(i, j));
           // Four roundings of the type that computes (of x in gelu, 1 + erf(x) being a difference for x < 0), and one
           // of the type that is stored.
-          const double computed = 4 * std::numeric_limits<Acc<T>>::epsilon() * std::max(std::fabs(before[at]), std::fabs(exact[at]));
+          const double computed =
+              4 * std::numeric_limits<Acc<T>>::epsilon() * std::max(std::fabs(before[at]), std::fabs(exact[at]));
           if (!(std::fabs(got - exact[at]) <= computed + rounding<T>(exact[at]))) ++wrong;
           expected[static_cast<std::size_t>(c.origin + i * c.row_stride + j * c.col_stride)] = c.at(i, j);
         }
     }
   }
-  for (std::size_t i = 0; i < expected.size(); ++i) wrong += !same_bits(expected[i], c.all[i]) && !(widen(expected[i]) == 0 && widen(c.all[i]) == 0);
-  if (wrong && ++failures <= 20) std::printf("FAIL: %s: %zu of %zu elements\n", describe(form, type_name<T>(), s).c_str(), wrong, expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    wrong += !same_bits(expected[i], c.all[i]) && !(widen(expected[i]) == 0 && widen(c.all[i]) == 0);
+  if (wrong && ++failures <= 20)
+    std::printf("FAIL: %s: %zu of %zu elements\n", describe(form, type_name<T>(), s).c_str(), wrong, expected.size());
 }
 
 template <class T>
 Case random_case(i64 m, i64 n, i64 k) {
-  constexpr Activation kActivations[] = {Activation::none, Activation::none, Activation::relu, Activation::gelu,
+  constexpr Activation kActivations[] = {Activation::none, Activation::none,    Activation::relu, Activation::gelu,
                                          Activation::tanh, Activation::sigmoid, Activation::silu};
-  Case s{m, n, k, static_cast<int>(pick(0, kLayouts - 1)), static_cast<int>(pick(0, kLayouts - 1)), static_cast<int>(pick(0, 4)),
-         1, 0, pick(0, 3) == 0, pick(0, 3) == 0, kActivations[pick(0, std::is_integral_v<T> ? 2 : 6)]};
+  Case s{m,
+         n,
+         k,
+         static_cast<int>(pick(0, kLayouts - 1)),
+         static_cast<int>(pick(0, kLayouts - 1)),
+         static_cast<int>(pick(0, 4)),
+         1,
+         0,
+         pick(0, 3) == 0,
+         pick(0, 3) == 0,
+         kActivations[pick(0, std::is_integral_v<T> ? 2 : 6)]};
   if (pick(0, 2) == 0) s.alpha = static_cast<int>(pick(0, 3));
   if (pick(0, 1) == 0) s.beta = static_cast<int>(pick(1, 2));
   return s;
@@ -255,9 +317,10 @@ void test_type(int samples) {
     const auto& [name, call] = all[static_cast<std::size_t>(i) % all.size()];
     check_case<T>(name, random_case<T>(pick(0, 40), pick(0, 40), pick(0, 40)), call);
   }
-  constexpr i64 kShapes[][3] = {{301, 277, 613}, {1, 1000, 517},  {97, 1, 1031}, {3, 5, 5000}, {70, 33, 2100}, {513, 130, 1},
-                                {1, 1, 3000},    {2, 700, 300},   {700, 2, 300}, {14, 32, 256}, {28, 64, 512}, {15, 33, 257},
-                                {170, 1030, 40}, {129, 257, 300}, {1, 3001, 2},  {3001, 1, 2},  {1, 70, 4000},  {40, 48, 17000}};
+  constexpr i64 kShapes[][3] = {{301, 277, 613}, {1, 1000, 517}, {97, 1, 1031},   {3, 5, 5000},    {70, 33, 2100},
+                                {513, 130, 1},   {1, 1, 3000},   {2, 700, 300},   {700, 2, 300},   {14, 32, 256},
+                                {28, 64, 512},   {15, 33, 257},  {170, 1030, 40}, {129, 257, 300}, {1, 3001, 2},
+                                {3001, 1, 2},    {1, 70, 4000},  {40, 48, 17000}};
   for (const auto& shape : kShapes) {
     // Half types hold integers up to 2048 (256): larger sums are rounded once, as the reference rounds them.
     for (int i = 0; i < 3; ++i) {
@@ -271,7 +334,8 @@ void test_type(int samples) {
 // Real inputs: every element within the bound of a sum of k rounded products, and the same bits on 1 to 5 threads.
 template <class T>
 void test_real(i64 m, i64 n, i64 k) {
-  std::vector<T> a(static_cast<std::size_t>(m * k)), b(static_cast<std::size_t>(k * n)), c(static_cast<std::size_t>(m * n)), again = c;
+  std::vector<T> a(static_cast<std::size_t>(m * k)), b(static_cast<std::size_t>(k * n)),
+      c(static_cast<std::size_t>(m * n)), again = c;
   std::uniform_real_distribution<double> uniform(-1, 1);
   for (T& x : a) x = static_cast<T>(uniform(random_bits));
   for (T& x : b) x = static_cast<T>(uniform(random_bits));
@@ -283,20 +347,27 @@ void test_real(i64 m, i64 n, i64 k) {
     for (i64 j = 0; j < n; j += std::max<i64>(1, n / 50)) {
       long double sum = 0, size = 0;
       for (i64 p = 0; p < k; ++p) {
-        const long double term = static_cast<long double>(a[static_cast<std::size_t>(i * k + p)]) * b[static_cast<std::size_t>(p * n + j)];
+        const long double term =
+            static_cast<long double>(a[static_cast<std::size_t>(i * k + p)]) * b[static_cast<std::size_t>(p * n + j)];
         sum += term, size += std::fabs(term);
       }
       const double bound = static_cast<double>(size) * static_cast<double>(k + 1) * std::numeric_limits<T>::epsilon();
-      worst = std::max(worst, std::fabs(static_cast<double>(sum - c[static_cast<std::size_t>(i * n + j)])) / (bound + 1e-300));
+      worst = std::max(worst,
+                       std::fabs(static_cast<double>(sum - c[static_cast<std::size_t>(i * n + j)])) / (bound + 1e-300));
     }
-  if (!(worst <= 1) && ++failures) std::printf("FAIL: %s %lldx%lldx%lld error %g of the bound\n", type_name<T>(), (long long)m, (long long)n, (long long)k, worst);
+  if (!(worst <= 1) && ++failures)
+    std::printf("FAIL: %s %lldx%lldx%lld error %g of the bound\n", type_name<T>(), (long long)m, (long long)n,
+                (long long)k, worst);
   for (int threads : {2, 3, 5, 0}) {
     guarded::threads = std::max(threads, 1);
-    if (threads) gemm<T>(m, n, k, Matrix<T>{a.data(), k, 1}, Matrix<T>{b.data(), n, 1}, again.data(), n);
-    else gemm_serial<T>(m, n, k, Matrix<T>{a.data(), k, 1}, Matrix<T>{b.data(), n, 1}, again.data(), n);
+    if (threads)
+      gemm<T>(m, n, k, Matrix<T>{a.data(), k, 1}, Matrix<T>{b.data(), n, 1}, again.data(), n);
+    else
+      gemm_serial<T>(m, n, k, Matrix<T>{a.data(), k, 1}, Matrix<T>{b.data(), n, 1}, again.data(), n);
     ++checks;
     if (std::memcmp(c.data(), again.data(), c.size() * sizeof(T)) != 0 && ++failures)
-      std::printf("FAIL: %s %lldx%lldx%lld differs on %d threads\n", type_name<T>(), (long long)m, (long long)n, (long long)k, threads);
+      std::printf("FAIL: %s %lldx%lldx%lld differs on %d threads\n", type_name<T>(), (long long)m, (long long)n,
+                  (long long)k, threads);
   }
 }
 
@@ -315,12 +386,15 @@ void test_batched(i64 batch, i64 m, i64 n, i64 k, bool shared_b, bool gaps) {
     for (i64 i = 0; i < m; ++i)
       for (i64 j = 0; j < n; ++j) {
         Wide<T> sum = 0;
-        for (i64 p = 0; p < k; ++p) sum += widen(a.data[t * a_step + i * k + p]) * widen(b.data[t * b_step + p * n + j]);
+        for (i64 p = 0; p < k; ++p)
+          sum += widen(a.data[t * a_step + i * k + p]) * widen(b.data[t * b_step + p * n + j]);
         expected[static_cast<std::size_t>(c.origin + t * c_step + i * n + j)] = convert<T>(sum);
       }
   for (std::size_t i = 0; i < expected.size(); ++i)
     if (!same_bits(expected[i], c.all[i]) && !(widen(expected[i]) == 0 && widen(c.all[i]) == 0)) {
-      if (++failures <= 20) std::printf("FAIL: batched %s %lld x %lldx%lldx%lld\n", type_name<T>(), (long long)batch, (long long)m, (long long)n, (long long)k);
+      if (++failures <= 20)
+        std::printf("FAIL: batched %s %lld x %lldx%lldx%lld\n", type_name<T>(), (long long)batch, (long long)m,
+                    (long long)n, (long long)k);
       return;
     }
 }
@@ -363,8 +437,16 @@ int main() {
   test_type<std::int16_t>(200);
   test_type<std::int32_t>(300);
   test_type<std::int64_t>(300);
-  for (const auto& [m, n, k] : {std::array<i64, 3>{64, 64, 64}, {200, 300, 500}, {1, 500, 700}, {600, 1, 900}, {10, 12, 9000},
-                                {1, 3, 20000}, {130, 1500, 260}, {37, 2100, 100}, {400, 400, 1}, {35, 70, 20000}}) {
+  for (const auto& [m, n, k] : {std::array<i64, 3>{64, 64, 64},
+                                {200, 300, 500},
+                                {1, 500, 700},
+                                {600, 1, 900},
+                                {10, 12, 9000},
+                                {1, 3, 20000},
+                                {130, 1500, 260},
+                                {37, 2100, 100},
+                                {400, 400, 1},
+                                {35, 70, 20000}}) {
     test_real<float>(m, n, k);
     test_real<double>(m, n, k);
   }
@@ -372,7 +454,8 @@ int main() {
   test_batches<half>();
   test_batches<std::int32_t>();
   test_special_values();
-  if (guarded::live_bytes != 0 && ++failures) std::printf("FAIL: %lld bytes of scratch not freed\n", (long long)guarded::live_bytes.load());
+  if (guarded::live_bytes != 0 && ++failures)
+    std::printf("FAIL: %lld bytes of scratch not freed\n", (long long)guarded::live_bytes.load());
   std::printf("%d checks, %d failures\n", checks, failures);
   return failures != 0;
 }
