@@ -6,6 +6,7 @@ from . import autograd  # noqa: F401
 from .autograd import enable_grad, grad_of as grad, is_grad_enabled, no_grad, value_and_grad  # noqa: F401
 from .tensor import Tensor  # noqa: F401
 from .ops.creation import *  # noqa: F403
+from .ops.dtype import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
 from .ops.index import *  # noqa: F403
 from .ops.linalg import *  # noqa: F403
