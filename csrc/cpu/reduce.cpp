@@ -1,26 +1,127 @@
+// sum, mean, prod, max, min and count_nonzero: reductions whose state is one number.
 #include "ops/reduce.h"
+
+#include "cpu/reduce_driver.h"
+#include "cpu/reduce_vector.h"
 
 namespace tc::cpu {
 namespace {
 
-void sum(const Array& x, Array& y) {
-  dispatch(Reals{}, y.dtype(), [&]<class T>() {
-    const T* in = x.data<T>();
-    T* out = y.data<T>();
-    for (std::int64_t i = 0; i < x.size(); ++i) {
-      std::int64_t rest = i, from = 0, to = 0;
-      for (int axis = x.ndim() - 1; axis >= 0; --axis) {
-        const std::int64_t at = rest % x.shape(axis);
-        rest /= x.shape(axis);
-        from += at * x.stride(axis);
-        to += at * y.stride(axis);
-      }
-      out[to] = convert<T>(convert<Acc<T>>(out[to]) + convert<Acc<T>>(in[from]));
-    }
-  });
-}
+constexpr std::int64_t kColumnBytes = 16384;  // half of the smallest L1 cache in use
 
-const Provide registered{kernels::sum, DeviceType::cpu, &sum};
+// Op over elements of type T; the result is divided by `divisor` (a mean), which is 1 otherwise. Integers sum and multiply
+// as unsigned numbers S: they wrap around on overflow.
+template <class Op, class T, class S = T>
+struct Fold {
+  using Element = S;
+  using State = S;
+  using Output = T;
+  static constexpr DType kDType = dtype_of<T>();
+  T divisor = T(1);
+
+  State identity() const { return Op::template identity<S>(); }
+  void row(State& state, const S* x, std::int64_t n, std::int64_t) const { state = combine(state, fold<Op>(x, n)); }
+  State combine(State a, State b) const { return Op::template apply<S>(a, b); }
+  Output finish(State s) const {
+    if constexpr (std::is_floating_point_v<T>) return s / divisor;
+    else return static_cast<T>(s);
+  }
+
+  struct Columns {
+    static constexpr std::int64_t kCapacity = kColumnBytes / static_cast<int>(sizeof(S));
+    alignas(64) S values[kCapacity];
+    S start;
+    bool empty;
+
+    void reset(const Fold& f) {
+      start = f.identity();
+      empty = true;
+    }
+    void add(const S* const* rows, int count, std::int64_t n, std::int64_t) {
+      const auto op = [](S a, S b) { return Op::template apply<S>(a, b); };
+      S* __restrict const v = values;
+      if (empty)
+        for (std::int64_t j = 0; j < n; ++j) v[j] = start;
+      empty = false;
+      int r = 0;
+      if (count == kTileRows) {
+        const S *const a = rows[0], *const b = rows[1], *const c = rows[2], *const d = rows[3];
+        const S *const e = rows[4], *const f = rows[5], *const g = rows[6], *const h = rows[7];
+        for (std::int64_t j = 0; j < n; ++j)
+          v[j] = op(v[j], op(op(op(a[j], b[j]), op(c[j], d[j])), op(op(e[j], f[j]), op(g[j], h[j]))));
+        r = kTileRows;
+      }
+      for (; r < count; ++r) {
+        const S* const a = rows[r];
+        for (std::int64_t j = 0; j < n; ++j) v[j] = op(v[j], a[j]);
+      }
+    }
+    State state(std::int64_t j) const { return values[j]; }
+  };
+};
+
+// How many of the elements, read as bool, are true.
+struct Count {
+  using Element = std::uint8_t;
+  using State = std::int64_t;
+  using Output = std::int64_t;
+  static constexpr DType kDType = DType::boolean;
+
+  State identity() const { return 0; }
+  void row(State& state, const Element* x, std::int64_t n, std::int64_t) const {
+    std::uint32_t total = 0;
+    for (std::int64_t i = 0; i < n; ++i) total += x[i];
+    state += total;
+  }
+  State combine(State a, State b) const { return a + b; }
+  Output finish(State s) const { return s; }
+
+  struct Columns {
+    static constexpr std::int64_t kCapacity = kColumnBytes / 4;
+    alignas(64) std::uint32_t values[kCapacity];  // a chunk of rows is shorter than 2^32
+    bool empty;
+
+    void reset(const Count&) { empty = true; }
+    void add(const Element* const* rows, int count, std::int64_t n, std::int64_t) {
+      std::uint32_t* __restrict const v = values;
+      if (empty)
+        for (std::int64_t j = 0; j < n; ++j) v[j] = 0;
+      empty = false;
+      for (int r = 0; r < count; ++r) {
+        const Element* const a = rows[r];
+        for (std::int64_t j = 0; j < n; ++j) v[j] += a[j];
+      }
+    }
+    State state(std::int64_t j) const { return values[j]; }
+  };
+};
+
+// The type arithmetic results of dtype y are computed in: float, double or wrapping 64-bit integers.
+template <class Op>
+void arithmetic(const Array& x, Array& y, double divisor) {
+  if (y.dtype() == DType::float64) reduce(x, y, Fold<Op, double>{divisor});
+  else if (is_float(y.dtype())) reduce(x, y, Fold<Op, float>{static_cast<float>(divisor)});
+  else reduce(x, y, Fold<Op, std::int64_t, std::uint64_t>{});
+}
+void sum(const Array& x, Array& y, double divisor) { arithmetic<FoldAdd>(x, y, divisor); }
+void prod(const Array& x, Array& y) { arithmetic<FoldMultiply>(x, y, 1); }
+
+template <class Op>
+void extremum(const Array& x, Array& y) {
+  if (is_bool(y.dtype())) return reduce(x, y, Fold<Op, bool, std::uint8_t>{});
+  const DType loop = is_half(y.dtype()) ? DType::float32 : y.dtype();
+  dispatch(Concat<Ints, WideFloats>::type{}, loop, [&]<class T>() { reduce(x, y, Fold<Op, T>{}); });
+}
+void max(const Array& x, Array& y) { extremum<FoldMax>(x, y); }
+void min(const Array& x, Array& y) { extremum<FoldMin>(x, y); }
+
+void count_nonzero(const Array& x, Array& y) { reduce(x, y, Count{}); }
+
+const Provide sum_registered{kernels::sum, DeviceType::cpu, &sum};
+const Provide prod_registered{kernels::prod, DeviceType::cpu, &prod};
+const Provide max_registered{kernels::max, DeviceType::cpu, &max};
+const Provide min_registered{kernels::min, DeviceType::cpu, &min};
+const Provide count_registered{kernels::count_nonzero, DeviceType::cpu, &count_nonzero};
 
 }  // namespace
 }  // namespace tc::cpu
