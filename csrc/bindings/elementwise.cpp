@@ -36,8 +36,13 @@ void bind_binary(PyObject* module, functors::List<Ops...>) {
 }
 
 const Binder binder{[](PyObject* module) {
-  bind_unary(module, functors::UnaryOps{});
-  bind_binary(module, functors::BinaryOps{});
+  bind_unary(module, functors::UnaryArithmeticOps{});
+  bind_unary(module, functors::UnaryMathOps{});
+  bind_unary(module, functors::UnaryActivationOps{});
+  bind_binary(module, functors::BinaryArithmeticOps{});
+  bind_binary(module, functors::BinaryLogicOps{});
+  bind_binary(module, functors::SwappedOps{});
+  bind_binary(module, functors::BinaryActivationOps{});
   add_to(module, "where", new_op(&kWhere));
   bind<"copy", &ops::copy>(module);
   bind<"astype", &ops::astype>(module);

@@ -3,6 +3,7 @@
 
 namespace tc::cpu {
 namespace {
-const ProvideUnary registered{functors::UnaryOps{}};
+const ProvideUnary arithmetic{functors::UnaryArithmeticOps{}};
+const ProvideUnary math{functors::UnaryMathOps{}};
 }  // namespace
 }  // namespace tc::cpu

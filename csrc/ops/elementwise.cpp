@@ -14,6 +14,12 @@ Array result_array(const char* op, const Dims& shape, DType dtype, const Array& 
   return *out;
 }
 
+Array input_for(const Array& x, const Dims& shape, const Array& y, const Array* out, const char* op) {
+  Array input = x.broadcast_to(shape, op);
+  const bool is_output = input.raw() == y.raw() && input.strides() == y.strides() && input.dtype() == y.dtype();
+  return out && !is_output && may_overlap(input, y) ? copy(input) : input;
+}
+
 Array where(const Array& condition, const Array& a, const Array& b) {
   check_type(is_bool(condition.dtype()), "where: condition must be bool, got ", name_of(condition.dtype()));
   check_same_device(condition, a, "where");
