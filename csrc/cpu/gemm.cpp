@@ -27,8 +27,9 @@ void for_tasks(Threads threads, std::int64_t tasks, Body&& body) {
 constexpr double kTaskOperations = 1e6;             // least work of a task, in multiplications and additions
 constexpr double kSmall = kTaskOperations / 2 / 2;  // multiplications: below two tasks
 constexpr std::int64_t kVectorTask = 64 << 10;      // least elements of B of a task of a vector product
-constexpr std::int64_t kBlockPanels = 12;  // tiles of rows in a block: 168 x 256 floats of A take 170 KiB of L2
-constexpr std::int64_t kBlockCols = 1024;
+constexpr std::int64_t kBlockPanels =
+    6;  // tiles of rows in a block: with 84 x 256 floats of A, C and B share 1 MiB of L2
+constexpr std::int64_t kBlockCols = 512;
 constexpr std::int64_t kLongest = 64 * kDepth;        // part of k that is packed at once
 constexpr std::int64_t kSharedElements = 16ll << 20;  // packed B at once
 
@@ -115,7 +116,7 @@ void run_grid(Product<P> q, Threads threads) {
   block_tiles = ceil_div(row_tiles, row_blocks());
   const std::int64_t block_rows = block_tiles * q.height, rows_of_blocks = row_blocks();
 
-  const bool share_a = !q.a.direct && !q.a.packed && col_blocks() > 1 && block_cols < kBlockCols / 2;
+  const bool share_a = !q.a.direct && !q.a.packed && col_blocks() > 1 && block_cols < kBlockCols;
   Buffer<P> a_buffer(share_a ? ceil_div(q.end - q.begin, q.depth) * q.m * packed_row<P>(q.depth) : 0);
   if (share_a) {
     pack_shared_a(q, a_buffer.data(), threads);
