@@ -14,6 +14,8 @@
 
 namespace tc::random {
 
+// Functions of loops over tiles are always_inline: a copy of their own would be shared between instruction sets.
+
 inline constexpr int kTileBlocks = 16;
 inline constexpr int kTile32 = 64;  // 32-bit elements in a tile
 inline constexpr int kTile64 = 32;  // 64-bit elements in a tile
@@ -45,7 +47,7 @@ TC_HD constexpr std::uint64_t bits_64(Stream stream, std::uint64_t i, std::uint3
 struct Tile {
   alignas(64) std::uint32_t word[4][kTileBlocks];
 };
-inline void fill_tile(Stream stream, std::uint64_t t, Tile& tile) {
+[[gnu::always_inline]] inline void fill_tile(Stream stream, std::uint64_t t, Tile& tile) {
   for (int b = 0; b < kTileBlocks; ++b) {
     const std::uint64_t n = stream.offset + t * kTileBlocks + static_cast<std::uint64_t>(b);
     tile.word[0][b] = static_cast<std::uint32_t>(n);
@@ -160,17 +162,17 @@ struct Series<double> {
   }
   TC_HD static double sin(double z) {
     return horner(z, 1., -1. / 6, 1. / 120, -1. / 5040, 1. / 362880, -1. / 39916800, 1. / 6227020800,
-                          -1. / 1307674368000, 1. / 355687428096000);
+                  -1. / 1307674368000, 1. / 355687428096000);
   }
   TC_HD static double cos(double z) {
     return horner(z, 1., -1. / 2, 1. / 24, -1. / 720, 1. / 40320, -1. / 3628800, 1. / 479001600, -1. / 87178291200,
-                          1. / 20922789888000, -1. / 6402373705728000);
+                  1. / 20922789888000, -1. / 6402373705728000);
   }
 };
 
 // -2 ln u for u = k / 2^kFractionBits in (0, 1]: u = 2^e m with m in [sqrt(1/2), sqrt(2)), ln m = 2 atanh((m - 1) / (m + 1)).
 template <class T>
-TC_HD inline T minus_two_log(typename Series<T>::Int k) {
+[[gnu::always_inline]] TC_HD inline T minus_two_log(typename Series<T>::Int k) {
   using S = Series<T>;
   using Uint = typename S::Uint;
   const Uint bits = std::bit_cast<Uint>(static_cast<T>(k));
@@ -192,7 +194,7 @@ TC_HD inline T minus_two_log(typename Series<T>::Int k) {
 // Two independent standard normal numbers from two words (Box, Muller, "A note on the generation of random normal
 // deviates", 1958). The radius has 31 (float) or 53 bits and is never 0's logarithm: |z| <= 6.6 and 8.6, never inf or nan.
 template <class T>
-TC_HD inline void normal_pair(typename detail::Series<T>::Uint a, typename detail::Series<T>::Uint b, T& z0, T& z1) {
+[[gnu::always_inline]] TC_HD inline void normal_pair(typename detail::Series<T>::Uint a, typename detail::Series<T>::Uint b, T& z0, T& z1) {
   using S = detail::Series<T>;
   using Int = typename S::Int;
   using Uint = typename S::Uint;
@@ -209,6 +211,10 @@ TC_HD inline void normal_pair(typename detail::Series<T>::Uint a, typename detai
   z0 = radius * std::bit_cast<T>(std::bit_cast<Uint>(c_turned) ^ c_sign);
   z1 = radius * std::bit_cast<T>(std::bit_cast<Uint>(s_turned) ^ s_sign);
 }
+
+// mean + std z, rounded once.
+TC_HD inline float shift_normal(float z, float mean, float std) { return ::fmaf(z, std, mean); }
+TC_HD inline double shift_normal(double z, double mean, double std) { return ::fma(z, std, mean); }
 
 // Element i of a stream of normal numbers. The two of a pair are neighbours in the layout's slow index.
 TC_HD inline float normal_32(Stream stream, std::uint64_t i) {
@@ -227,12 +233,12 @@ TC_HD inline double normal_64(Stream stream, std::uint64_t i) {
 }
 
 // The same for a whole tile on the CPU: 64 floats, 32 doubles.
-inline void normal_tile(const Tile& tile, float* out) {
+[[gnu::always_inline]] inline void normal_tile(const Tile& tile, float* out) {
   for (int pair = 0; pair < 4; pair += 2)
     for (int b = 0; b < kTileBlocks; ++b)
       normal_pair<float>(tile.word[pair][b], tile.word[pair + 1][b], out[pair * kTileBlocks + b], out[(pair + 1) * kTileBlocks + b]);
 }
-inline void normal_tile(const Tile& tile, double* out) {
+[[gnu::always_inline]] inline void normal_tile(const Tile& tile, double* out) {
   for (int b = 0; b < kTileBlocks; ++b)
     normal_pair<double>(tile.word[0][b] | static_cast<std::uint64_t>(tile.word[1][b]) << 32,
                         tile.word[2][b] | static_cast<std::uint64_t>(tile.word[3][b]) << 32, out[b], out[kTileBlocks + b]);
