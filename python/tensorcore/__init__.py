@@ -8,11 +8,12 @@ from .tensor import Tensor  # noqa: F401
 from .ops.creation import *  # noqa: F403
 from .ops.dtype import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
+from .ops.exchange import *  # noqa: F403
 from .ops.index import *  # noqa: F403
 from .ops.linalg import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
-from . import data, nn, testing  # noqa: F401
+from . import data, nn, printing, testing  # noqa: F401
 
 __array_api_version__ = "2024.12"
 SUPPORTED_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
