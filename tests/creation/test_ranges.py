@@ -1,6 +1,7 @@
 """Evenly spaced tensors, diagonals and triangles against NumPy."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ def test_arange_of_integers(args: tuple) -> None:
 def test_arange_of_floats(start: float, stop: float, step: float) -> None:
     x = np.asarray(tc.arange(start, stop, step, dtype=tc.float64))
     assert x.shape == np.arange(start, stop, step).shape
-    np.testing.assert_array_equal(x, start + np.arange(len(x)) * step)
+    exact = [float(Fraction(start) + i * Fraction(step)) for i in range(len(x))]
+    assert x.tolist() == exact
 
 
 def test_arange_at_the_ends_of_int64() -> None:

@@ -133,7 +133,7 @@ def test_read_only_is_honoured_both_ways() -> None:
     assert not np.from_dlpack(repeated).flags.writeable
     assert not np.asarray(repeated).flags.writeable
     for fixed in (x, repeated):
-        with pytest.raises(BufferError, match="read-only or broadcast"):
+        with pytest.raises(TypeError, match="not writable"):
             (ctypes.c_byte * 1).from_buffer(fixed)
 
 
@@ -163,7 +163,7 @@ def test_refusals() -> None:
         tc.from_dlpack(Producer(np.ones(2), (2, 0)))
     with pytest.raises(BufferError, match="has no tensorcore dtype"):
         tc.from_dlpack(np.ones(2, np.uint32))
-    with pytest.raises(BufferError, match="not contiguous"):
+    with pytest.raises(BufferError, match="non-contiguous"):
         bytes(pickle.PickleBuffer(x[::2]).raw())
     with pytest.raises(BufferError, match="not contiguous"):
         hashlib.sha256(tc.ones((2, 2)).mT)

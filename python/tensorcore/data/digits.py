@@ -8,9 +8,6 @@ The file holds one row of 65 bytes per digit: 64 counts, row by row, then the la
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-from importlib import resources
 from typing import NamedTuple
 
 from .. import _core
@@ -35,6 +32,10 @@ def load_digits() -> Digits:
         >>> digits.images.shape, digits.labels.shape
         ((1797, 8, 8), (1797,))
     """
+    import gzip
+    import hashlib
+    from importlib import resources
+
     packed = resources.files(__package__).joinpath("digits.bin.gz").read_bytes()
     rows = gzip.decompress(packed)
     if hashlib.sha256(rows).hexdigest() != _SHA256:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from .. import _core
@@ -143,8 +142,27 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     return dtype.kind in _KINDS[kind]
 
 
-@dataclass(frozen=True)
-class FloatInfo:
+class _Limits:
+    """Fields set once by the constructor, compared and shown by value."""
+
+    def __init__(self, *values: Any):
+        self.__dict__.update(zip(self.__annotations__, values, strict=True))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__}: fields cannot be changed")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{k}={v!r}" for k, v in self.__dict__.items())
+        return f"{type(self).__name__}({fields})"
+
+
+class FloatInfo(_Limits):
     """Limits of a floating-point dtype, as Python floats."""
 
     bits: int
@@ -155,8 +173,7 @@ class FloatInfo:
     dtype: Any
 
 
-@dataclass(frozen=True)
-class IntInfo:
+class IntInfo(_Limits):
     """Limits of an integer dtype."""
 
     bits: int
