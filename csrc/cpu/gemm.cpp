@@ -24,13 +24,12 @@ void for_tasks(Threads threads, std::int64_t tasks, Body&& body) {
     for (std::int64_t t = 0; t < tasks; ++t) body(t);
 }
 
-constexpr double kTaskOperations = 1e6;             // least work of a task, in multiplications and additions
-constexpr double kSmall = kTaskOperations / 2 / 2;  // multiplications: below two tasks
-constexpr std::int64_t kVectorTask = 64 << 10;      // least elements of B of a task of a vector product
-constexpr std::int64_t kBlockPanels =
-    6;  // tiles of rows in a block: with 84 x 256 floats of A, C and B share 1 MiB of L2
-constexpr std::int64_t kBlockCols = 512;
-constexpr std::int64_t kLongest = 64 * kDepth;        // part of k that is packed at once
+constexpr double kTaskOperations = 1e6;         // least work of a task, in multiplications and additions
+constexpr double kSmall = kTaskOperations / 4;  // multiplications: half a task, not worth a plan
+constexpr std::int64_t kVectorTask = 64 << 10;  // least elements of B of a task of a vector product
+constexpr std::int64_t kBlockPanels = 6;        // tiles of rows in a block, and
+constexpr std::int64_t kBlockCols = 512;        // its columns: 84 x 512 of C and A and B along it fit in 1 MiB of L2
+constexpr std::int64_t kLongest = 64 * kDepth;  // part of k that is packed at once
 constexpr std::int64_t kSharedElements = 16ll << 20;  // packed B at once
 
 // Equal runs of k, rather than a short one at the end.
