@@ -9,26 +9,12 @@
 #include "cpu/gemm.h"
 #include "cpu/parallel.h"
 #include "cpu/recurrent_cells.h"
+#include "cpu/scratch.h"
 
 namespace tc::cpu {
 namespace {
 
 constexpr std::int64_t kChunkRows = 16;  // batch rows that walk the sequence together
-
-template <class T>
-class Scratch {  // an uninitialised buffer from the caching allocator
- public:
-  explicit Scratch(std::int64_t count)
-      : bytes_(static_cast<std::size_t>(count) * sizeof(T)), data_(static_cast<T*>(allocate_cpu(bytes_))) {}
-  ~Scratch() { free_cpu(data_, bytes_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  T* get() const { return data_; }
-
- private:
-  std::size_t bytes_;
-  T* data_;
-};
 
 // A row's steps that count, and its state before a step.
 template <class T>
