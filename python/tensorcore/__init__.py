@@ -7,6 +7,7 @@ from .autograd import enable_grad, grad_of as grad, is_grad_enabled, no_grad, va
 from .tensor import Tensor  # noqa: F401
 from .ops.creation import *  # noqa: F403
 from .ops.dtype import *  # noqa: F403
+from .ops.einsum import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
 from .ops.exchange import *  # noqa: F403
 from .ops.index import *  # noqa: F403

@@ -1,5 +1,7 @@
 """Neural-network functions with PyTorch's names; axes are spelled `axis` and `keepdims` as in `tc`."""
 
 from .activation import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .linear import *  # noqa: F403
+from .loss import *  # noqa: F403
 from .softmax import *  # noqa: F403
