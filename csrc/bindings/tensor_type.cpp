@@ -7,6 +7,7 @@
 
 #include "bindings/bind.h"
 #include "bindings/exchange.h"
+#include "bindings/index.h"
 #include "bindings/op_object.h"
 #include "core/check.h"
 #include "ops/copy.h"
@@ -223,17 +224,10 @@ PyObject* call_hook(const char* name, PyObject* a, PyObject* b) {
 }
 PyObject* matmul_slot(PyObject* a, PyObject* b) { return call_hook("matmul", a, b); }
 PyObject* inplace_matmul_slot(PyObject* a, PyObject* b) { return call_hook("imatmul", a, b); }
-PyObject* subscript(PyObject* self, PyObject* key) { return call_hook("getitem", self, key); }
 int assign_subscript(PyObject* self, PyObject* key, PyObject* value) {
-  if (!value) {
-    PyErr_SetString(PyExc_TypeError, "Tensor: elements cannot be deleted");
-    return -1;
-  }
-  PyObject* function = hook("setitem");
-  PyObject* args[] = {self, key, value};
-  PyObject* done = PyObject_Vectorcall(function, args, 3, nullptr);
-  Py_XDECREF(done);
-  return done ? 0 : -1;
+  if (value) return setitem(self, key, value);
+  PyErr_SetString(PyExc_TypeError, "Tensor: elements cannot be deleted");
+  return -1;
 }
 
 Py_ssize_t length(PyObject* self) {
@@ -348,7 +342,7 @@ PyType_Slot type_slots[] = {
     {Py_nb_int, reinterpret_cast<void*>(tensor_int)},
     {Py_nb_float, reinterpret_cast<void*>(tensor_float)},
     {Py_nb_index, reinterpret_cast<void*>(tensor_index)},
-    {Py_mp_subscript, reinterpret_cast<void*>(subscript)},
+    {Py_mp_subscript, reinterpret_cast<void*>(getitem)},
     {Py_mp_ass_subscript, reinterpret_cast<void*>(assign_subscript)},
     {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
     {Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)},
@@ -499,6 +493,11 @@ void offer_slot_op(const char* name, PyObject* op) {
     if (std::string_view(slot_names[i]) == name) slot_ops[i] = Py_NewRef(op);
 }
 
+PyObject* call_python(const char* name, std::initializer_list<PyObject*> args) {
+  PyObject* function = hook(name);
+  if (!function) return PyErr_Format(PyExc_RuntimeError, "tensorcore: hook '%s' is not set", name);
+  return PyObject_Vectorcall(function, args.begin(), args.size(), nullptr);
+}
 PyObject* convert_operand(PyObject* object, PyObject* like) { return call_hook("convert", object, like); }
 PyObject* inplace_with_grad(PyObject* op, PyObject* self, PyObject* other) {
   PyObject* function = hook("inplace");

@@ -5,30 +5,40 @@
 namespace tc::ops {
 namespace {
 
-// Strides of x's elements under `shape` (same number of elements), if one stride per axis can express it.
+// Strides of x's elements under `shape` (same number of elements), if one stride per axis can express it. Both shapes
+// are cut, from the back, into the smallest groups of axes with equal products; a group needs old axes that one stride
+// walks through.
 bool view_strides(const Array& x, const Dims& shape, Dims* out) {
   *out = row_major_strides(shape);
   if (x.size() == 0 || x.is_contiguous()) return true;
   int axis = shape.size() - 1;
+  std::int64_t step = 1;
   for (int end = x.ndim(); end > 0;) {
-    // A run of axes [begin, end) of x that one step walks through.
-    int begin = end - 1;
-    std::int64_t run = x.shape(begin);
-    const std::int64_t step = [&] {
-      while (begin > 0 && x.shape(begin) == 1) run *= x.shape(--begin);
-      return x.stride(begin);
-    }();
-    while (begin > 0 && (x.shape(begin - 1) == 1 || x.stride(begin - 1) == step * run)) run *= x.shape(--begin);
-    std::int64_t covered = 1;
-    while (axis >= 0 && covered * shape[axis] <= run && run % (covered * shape[axis]) == 0) {
-      (*out)[axis] = step * covered;
-      covered *= shape[axis--];
-      if (covered == run && (axis < 0 || shape[axis] != 1)) break;
+    if (x.shape(end - 1) == 1) {
+      --end;
+      continue;
     }
-    if (covered != run) return false;
+    int begin = end - 1;
+    const int last = axis;
+    std::int64_t run = x.stride(begin) * x.shape(begin), before = x.shape(begin), after = 1;
+    while (after != before) {
+      if (after < before) {
+        after *= shape[axis--];
+        continue;
+      }
+      if (x.shape(--begin) == 1) continue;
+      if (x.stride(begin) != run) return false;
+      run *= x.shape(begin);
+      before *= x.shape(begin);
+    }
+    step = x.stride(end - 1);
+    for (int i = last; i > axis; --i) {
+      (*out)[i] = step;
+      step *= shape[i];
+    }
     end = begin;
   }
-  for (; axis >= 0; --axis) (*out)[axis] = 1;  // extents of one
+  for (; axis >= 0; --axis) (*out)[axis] = step;  // extents of one
   return true;
 }
 

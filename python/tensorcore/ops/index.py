@@ -1,24 +1,161 @@
-"""Indexing."""
+"""Indexing: x[key], x[key] = value and the functions that take, gather and scatter by integer arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from .. import _core
+from .. import _core, autograd
+from ..autograd.walk import _fit
+from ..tensor import Tensor, check_unshared
+from .creation import arange, asarray, zeros
 
 
-def getitem(x: Any, key: Any) -> Any:
-    """A view of `x` for basic keys."""
-    shape, strides, offset = [], [], 0
-    key = key if isinstance(key, tuple) else (key,)
-    for axis, k in enumerate(key):
-        start, stop, step = k.indices(x.shape[axis])
-        shape.append(len(range(start, stop, step)))
-        strides.append(x.strides[axis] * step)
-        offset += start * x.strides[axis]
-    return _core.strided_view(x, tuple(shape), tuple(strides), offset)
+class _Slot:
+    """Stands in a saved key where an index tensor goes: tensors are saved on their own."""
 
 
-_core.set_hook("getitem", getitem)
+def _index_array(obj: Any) -> Any:
+    """An index that is neither int nor slice (list, NumPy array, bool) as a tensor."""
+    import numpy as np
+
+    if isinstance(obj, (str, bytes, float, complex, dict, set)):
+        raise IndexError(
+            "getitem: indices are ints, slices, None, Ellipsis and integer or bool arrays, "
+            f"got {type(obj).__name__}"
+        )
+    if isinstance(obj, (list, tuple)):
+        obj = [np.asarray(v) if isinstance(v, Tensor) else v for v in obj]
+    try:
+        array = np.asarray(obj)
+    except ValueError as error:
+        raise IndexError(f"getitem: the index is no array of integers or bools: {error}") from None
+    if array.size == 0 and isinstance(obj, list):
+        array = array.astype(np.int64)
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        if array.size and int(array.max()) > 2**63 - 1:
+            raise IndexError(f"getitem: index {int(array.max())} does not fit in 64 bits")
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "biu":
+        raise IndexError(
+            f"getitem: index arrays must be of integer or bool dtype, got {array.dtype} from {type(obj).__name__}"
+        )
+    return asarray(array, copy=True)
+
+
+def _index_value(value: Any, x: Any) -> Any:
+    """What is assigned, as a tensor."""
+    if isinstance(value, (str, bytes, complex, dict, set)) or value is None:
+        raise TypeError(f"setitem: the value must be a Tensor, a scalar or an array, got {type(value).__name__}")
+    return asarray(value, device=x.device)
+
+
+def _freeze(key: Any) -> tuple[Any, list[Any]]:
+    """A key with its arrays taken out, and the arrays as tensors that nobody else changes unseen."""
+    items = key if isinstance(key, tuple) else (key,)
+    frame, arrays = [], []
+    for item in items:
+        if isinstance(item, Tensor):
+            frame.append(_Slot)
+            arrays.append(item)
+        elif item is None or item is Ellipsis or isinstance(item, (int, slice)) and not isinstance(item, bool):
+            frame.append(item)
+        else:
+            frame.append(_Slot)
+            arrays.append(_index_array(item))
+    return tuple(frame), arrays
+
+
+def _thaw(frame: Any, arrays: Sequence[Any]) -> tuple[Any, ...]:
+    given = iter(arrays)
+    return tuple(next(given) if item is _Slot else item for item in frame)
+
+
+def _is_basic(arrays: Sequence[Any]) -> bool:
+    return all(a.ndim == 0 and a.dtype.kind != "bool" for a in arrays)
+
+
+def _spread(g: Any, frame: Any, shape: Any, arrays: Sequence[Any]) -> Any:
+    """Zeros of `shape` with `g` added at a key: the gradient of x[key]."""
+    key = _thaw(frame, arrays)
+    half = g.dtype.itemsize == 2 and not _is_basic(arrays)
+    total = zeros(shape, dtype=_core.float32 if half else g.dtype, device=g.device)
+    if _is_basic(arrays):
+        _core.setitem(total, key, _core.alias(g))
+    else:
+        _core.index_add(total, key, _core.alias(g))
+    if half:
+        total = _core.astype(total, g.dtype, False)
+    return autograd.record(total, "index_gradient", _spread_rule, (g,), (frame, *arrays))
+
+
+def _spread_rule(g: Any, needs: Any, frame: Any, *arrays: Any) -> Any:
+    return (g[_thaw(frame, arrays)],)
+
+
+def _index_rule(g: Any, needs: Any, frame: Any, shape: Any, *arrays: Any) -> Any:
+    return (_spread(g, frame, shape, arrays),)
+
+
+def _record(y: Any, x: Any, key: Any) -> Any:
+    frame, arrays = _freeze(key)
+    return autograd.record(y, "getitem", _index_rule, (x,), (frame, x.shape, *arrays))
+
+
+def _without(g: Any, frame: Any, arrays: Sequence[Any]) -> Any:
+    """`g` with zeros at a key."""
+    out = _core.copy(g)
+    _core.setitem(out, _thaw(frame, arrays), 0)
+    return autograd.record(out, "setitem_gradient", _without_rule, (g,), (frame, *arrays))
+
+
+def _without_rule(g: Any, needs: Any, frame: Any, *arrays: Any) -> Any:
+    return (_without(g, frame, arrays),)
+
+
+def _setitem_rule(g: Any, needs: Any, frame: Any, shape: Any, dtype: Any, *arrays: Any) -> Any:
+    to_x = _without(g, frame, arrays) if needs[0] else None
+    to_value = None
+    if needs[1]:
+        key = _thaw(frame, arrays)
+        to_value = g[key]
+        if any(a.ndim and a.dtype.kind != "bool" for a in arrays):
+            # Where indices repeat only the last value was kept: it alone gets the gradient.
+            number = arange(to_value.size).reshape(to_value.shape)
+            owner = zeros(g.shape, dtype=_core.int64, device=g.device)
+            owner[key] = number
+            to_value = to_value * (owner[key] == number).astype(g.dtype)
+        while to_value.ndim < len(shape):  # leading axes of one in the value
+            to_value = to_value.reshape((1, *to_value.shape))
+        to_value = _fit(to_value, (shape, dtype))
+    return to_x, to_value
+
+
+def _setitem(x: Any, key: Any, value: Any) -> None:
+    """x[key] = value where autograd is watching."""
+    if x.is_leaf and x.requires_grad:
+        raise RuntimeError(
+            "setitem: a leaf that requires grad cannot be changed in place while operations are recorded; "
+            "do it inside tc.no_grad()"
+        )
+    if x.dtype.kind != "float":
+        _core.setitem(x, key, value)
+        return
+    check_unshared(x, "setitem")
+    frame, arrays = _freeze(key)
+    arrays = [_core.copy(a) for a in arrays]  # an index tensor may be computed from x in place later
+    edges = _core.edges(x, value)
+    _core.setitem(x, _thaw(frame, arrays), value)
+    tensor = isinstance(value, Tensor)
+    saved = (frame, value.shape if tensor else (), value.dtype if tensor else None, *arrays)
+    node = autograd.Node("setitem", _setitem_rule, edges, saved, _core.versions(*saved), None)
+    _core.set_node(x, node)
+
+
+_core.set_hook("index_array", _index_array)
+_core.set_hook("index_value", _index_value)
+_core.set_hook("record_index", _record)
+_core.set_hook("record_view", _record)
+_core.set_hook("setitem", _setitem)
 
 __all__: list[str] = []
