@@ -83,7 +83,10 @@ struct HardsigmoidBackward : Op<"hardsigmoid_backward", WideFloats> {
 };
 struct Hardswish : Op<"hardswish", WideFloats> {
   template <class V>
-  static TC_HD V apply(V x) { return x * Hardsigmoid::apply(x); }
+  static TC_HD V apply(V x) {
+    const V gate = Hardsigmoid::apply(x);
+    return select(gate > constant<V>(0), x * gate, gate);
+  }
 };
 struct HardswishBackward : Op<"hardswish_backward", WideFloats> {
   template <class V>
@@ -116,7 +119,7 @@ struct LogsigmoidBackward : Op<"logsigmoid_backward", WideFloats> {
   template <class V>
   static TC_HD V apply(V g, V x) { return g * sigmoid(-x); }
 };
-// x sigmoid(x); written so that -inf gives 0 rather than NaN.
+// x sigmoid(x). Products with a gate are selected away where the gate is 0, so that infinities give limits, not NaN.
 struct Silu : Op<"silu", WideFloats> {
   template <class V>
   static TC_HD V apply(V x) {
@@ -127,8 +130,8 @@ struct Silu : Op<"silu", WideFloats> {
 struct SiluBackward : Op<"silu_backward", WideFloats> {
   template <class V>
   static TC_HD V apply(V g, V x) {
-    const V one = constant<V>(1), s = sigmoid(x);
-    return g * select(s > constant<V>(0), s + x * s * (one - s), s);
+    const V s = sigmoid(x), bend = s * (constant<V>(1) - s);
+    return g * (s + select(bend > constant<V>(0), x * bend, bend));
   }
 };
 // a sigmoid(b).
@@ -238,7 +241,10 @@ struct EluBackward : SettingsOp<"elu_backward", 3> {
 };
 struct Softsign : Op<"softsign", WideFloats> {
   template <class V>
-  static TC_HD V apply(V x) { return x / (constant<V>(1) + abs(x)); }
+  static TC_HD V apply(V x) {
+    const V z = min(max(x, constant<V>(-1e30)), constant<V>(1e30));  // the result is 1 there: keeps inf / inf out
+    return z / (constant<V>(1) + abs(z));
+  }
 };
 struct SoftsignBackward : Op<"softsign_backward", WideFloats> {
   template <class V>
