@@ -197,7 +197,11 @@ PyObject* binary_slot(PyObject* a, PyObject* b) {
 template <Slot slot>
 PyObject* inplace_slot(PyObject* self, PyObject* other) {
   PyObject* op = op_for(slot);
-  return op ? call_inplace_slot(op, self, other) : nullptr;
+  PyObject* result = op ? call_inplace_slot(op, self, other) : nullptr;
+  if (slot != kAdd || result != Py_NotImplemented) return result;
+  // CPython makes __iadd__ a subclass's sq_inplace_concat too, and returns what that gives, NotImplemented included.
+  Py_DECREF(result);
+  return PyNumber_Add(self, other);
 }
 template <Slot slot>
 PyObject* unary_slot(PyObject* x) {
