@@ -11,7 +11,7 @@ from ...ops.elementwise import where
 from ...ops.linalg import matmul
 from ...ops.reduce import sum as tc_sum
 from ...ops.shape import matrix_transpose, reshape
-from ...tensor import Tensor
+from ...tensor import Tensor, check_tensors
 
 
 def _through_activation(g: Any, y: Any, activation: str) -> Any:
@@ -52,6 +52,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation:
         >>> tc.nn.functional.linear(tc.ones((2, 3)), tc.ones((4, 3)), activation="relu").shape
         (2, 4)
     """
+    check_tensors("linear", x=x, weight=weight, **({} if bias is None else {"bias": bias}))
     if activation in ("gelu", "silu") and _core.any_requires_grad(x, weight, bias):
         from . import activation as activations  # their gradient needs the value before the activation
 

@@ -24,7 +24,7 @@ from ...ops.elementwise import (
 )
 from ...ops.reduce import max as tc_max, mean, min as tc_min, sum as tc_sum
 from ...ops.shape import permute_dims, reshape
-from ...tensor import Tensor
+from ...tensor import Tensor, check_tensors
 from .softmax import log_softmax
 
 _REDUCTIONS = ("mean", "sum", "none")
@@ -41,9 +41,8 @@ def _reduce(op: str, loss: Tensor, reduction: str) -> Tensor:
 
 
 def _check_floats(op: str, **tensors: Any) -> None:
+    check_tensors(op, **tensors)
     for name, x in tensors.items():
-        if not isinstance(x, Tensor):
-            raise TypeError(f"{op}: {name} must be a Tensor, got {type(x).__name__}")
         if x.dtype.kind != "float":
             raise TypeError(f"{op}: {name} must be floating-point, got {x.dtype.name}")
 
@@ -60,8 +59,7 @@ def _check_same_shape(op: str, x: Tensor, target: Tensor) -> None:
 def _class_rows(op: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """x (N, C, d…) or (C,) and its target (N, d…) or () as rows: (M, C) and (M,)."""
     _check_floats(op, x=x)
-    if not isinstance(target, Tensor):
-        raise TypeError(f"{op}: target must be a Tensor, got {type(target).__name__}")
+    check_tensors(op, target=target)
     expected = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
     if x.ndim == 0 or target.shape != expected:
         raise ValueError(
