@@ -12,9 +12,10 @@ from .ops.elementwise import *  # noqa: F403
 from .ops.exchange import *  # noqa: F403
 from .ops.index import *  # noqa: F403
 from .ops.linalg import *  # noqa: F403
+from .ops.random import Generator, manual_seed  # noqa: F401
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
-from . import data, nn, printing, testing  # noqa: F401
+from . import data, nn, printing, random, testing  # noqa: F401
 
 __array_api_version__ = "2024.12"
 SUPPORTED_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")

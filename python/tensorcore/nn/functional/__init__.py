@@ -2,6 +2,7 @@
 
 from .activation import *  # noqa: F403
 from .attention import *  # noqa: F403
+from .dropout import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .softmax import *  # noqa: F403
