@@ -15,6 +15,14 @@ const Binder binder{[](PyObject* module) {
   bind<"expand_dims", &ops::expand_dims>(module);
   bind<"squeeze", &ops::squeeze>(module);
   bind<"broadcast_to", &ops::broadcast_to>(module);
+  bind<"broadcast_shape", &ops::broadcast_shape>(module);
+  bind<"flip", &ops::flip>(module);
+  bind<"concat", &ops::concat>(module);
+  bind<"stack", &ops::stack>(module);
+  bind<"roll", &ops::roll>(module);
+  bind<"pad", &ops::pad>(module);
+  bind<"pad_indices", &ops::pad_indices>(module);
+  add_to(module, "MAX_NDIM", PyLong_FromLong(kMaxNdim));
 }};
 }  // namespace
 }  // namespace tc::python

@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import _core, autograd
 from ..autograd.walk import _fit
-from ..tensor import Tensor, check_unshared
+from ..declare import differentiable
+from ..tensor import Tensor, check_unshared, methods
 from .creation import arange, asarray, zeros
 
 
@@ -158,4 +159,116 @@ _core.set_hook("record_index", _record)
 _core.set_hook("record_view", _record)
 _core.set_hook("setitem", _setitem)
 
-__all__: list[str] = []
+# ---- functions -------------------------------------------------------------------------------------
+
+
+@differentiable(g=lambda g, indices, axis: take(g, indices, axis=axis), indices=None)
+def _take_gradient(g: Any, indices: Any, axis: int, shape: Any) -> Any:
+    return _core.take_gradient(g, indices, axis, shape)
+
+
+@differentiable(x=lambda g, indices, axis, x_shape: _take_gradient(g, indices, axis, x_shape), indices=None)
+def _take(x: Any, indices: Any, axis: int) -> Any:
+    return _core.take(x, indices, axis)
+
+
+def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
+    """The elements of `x` at integer `indices` along `axis`, which may be left out if `x` is 1-d.
+
+    The axes of `indices` stand in the place of `axis`. IndexError for an index or axis out of range,
+    TypeError for indices that are not integers.
+
+    >>> tc.take(tc.asarray([10, 20, 30]), tc.asarray([2, 0]))
+    tensor([30, 10])
+    """
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(f"take: axis may be left out for 1-d tensors only, got shape {x.shape}")
+        axis = 0
+    return _take(x, indices, axis)
+
+
+@differentiable(
+    x=lambda g, x_shape, axis, index: scatter_add(
+        zeros(x_shape, dtype=g.dtype, device=g.device), axis, index, g
+    ),
+    index=None,
+)
+def gather(x: Any, axis: int, index: Any, /) -> Any:
+    """Elements of `x` picked along `axis` by an integer tensor with as many axes.
+
+    out[i, j, k] = x[i, index[i, j, k], k] for axis 1. The result has the shape of `index`, whose other
+    extents must not exceed those of `x` (ValueError). IndexError for an index out of range.
+
+    >>> tc.gather(tc.asarray([[1, 2], [3, 4]]), 1, tc.asarray([[0], [1]]))
+    tensor([[1],
+            [4]])
+    """
+    return _core.gather(x, axis, index)
+
+
+def _source_gradient(g: Any, axis: int, index: Any, src_shape: Any) -> Any:
+    part = gather(g, axis, index)
+    if part.shape == src_shape:
+        return part
+    from .shape import pad
+
+    return pad(part, [(0, n - m) for n, m in zip(src_shape, part.shape, strict=True)])
+
+
+@differentiable(x=lambda g: g, index=None, src=_source_gradient)
+def scatter_add(x: Any, axis: int, index: Any, src: Any, /) -> Any:
+    """A copy of `x` with each element of `src` added at the place along `axis` that `index` gives.
+
+    out[i, index[i, j, k], k] += src[i, j, k] for axis 1. `index` has as many axes as `x` and `src` and
+    no larger extents than `src`, nor than `x` except along `axis` (ValueError); IndexError for an index
+    out of range. Sums are taken in the order of `src`; half types are summed in float32.
+
+    >>> tc.scatter_add(tc.zeros(2), 0, tc.asarray([1, 1]), tc.asarray([3.0, 4.0]))
+    tensor([0., 7.])
+    """
+    return _core.scatter_add(x, axis, index, src)
+
+
+def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+    """Elements of `x` picked along `axis` by `indices`, which broadcasts with `x` on the other axes.
+
+    IndexError for an index or axis out of range, ValueError for shapes that do not broadcast.
+
+    >>> tc.take_along_axis(tc.asarray([[1, 2], [3, 4]]), tc.asarray([[1], [0]]), axis=1)
+    tensor([[2],
+            [3]])
+    """
+    if x.ndim != indices.ndim:
+        raise ValueError(f"take_along_axis: needs as many axes in both, got {x.shape} and {indices.shape}")
+    if not -x.ndim <= axis < x.ndim:
+        raise IndexError(f"take_along_axis: axis must lie in [{-x.ndim}, {x.ndim}), got {axis}")
+    axis %= x.ndim
+    if any(m != n for i, (m, n) in enumerate(zip(x.shape, indices.shape, strict=True)) if i != axis):
+        shape = []
+        for i, (m, n) in enumerate(zip(x.shape, indices.shape, strict=True)):
+            if i != axis and m != n and m != 1 and n != 1:
+                raise ValueError(
+                    f"take_along_axis: shapes must broadcast except along axis {axis}, got {x.shape} and {indices.shape}"
+                )
+            shape.append(n if m == 1 else m)
+        x = x.broadcast_to((*shape[:axis], x.shape[axis], *shape[axis + 1 :]))
+        indices = indices.broadcast_to((*shape[:axis], indices.shape[axis], *shape[axis + 1 :]))
+    return gather(x, axis, indices)
+
+
+def one_hot(indices: Any, num_classes: int, /) -> Any:
+    """For each index a row of `num_classes` int64 numbers: 1 at the index, else 0.
+
+    Adds a last axis. IndexError for an index outside [0, num_classes), TypeError unless integers.
+
+    >>> tc.one_hot(tc.asarray([1, 0]), 3)
+    tensor([[0, 1, 0],
+            [1, 0, 0]])
+    """
+    return _core.one_hot(indices, num_classes)
+
+
+__all__ = ["gather", "one_hot", "scatter_add", "take", "take_along_axis"]
+
+methods(gather, scatter_add, take)
