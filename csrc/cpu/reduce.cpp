@@ -29,31 +29,36 @@ struct Fold {
 
   struct Columns {
     static constexpr std::int64_t kCapacity = kColumnBytes / static_cast<int>(sizeof(S));
+    static constexpr bool kFolds = true;
     alignas(64) S values[kCapacity];
-    S start;
-    bool empty;
 
-    void reset(const Fold& f) {
-      start = f.identity();
-      empty = true;
-    }
+    void reset(const Fold& f, std::int64_t n) { std::fill_n(values, n, f.identity()); }
     void add(const S* const* rows, int count, std::int64_t n, std::int64_t) {
-      const auto op = [](S a, S b) { return Op::template apply<S>(a, b); };
-      S* __restrict const v = values;
-      if (empty)
-        for (std::int64_t j = 0; j < n; ++j) v[j] = start;
-      empty = false;
+      constexpr std::int64_t W = kFoldBytes / static_cast<int>(sizeof(S));
+      const auto op = [](auto a, auto b) { return Op::template apply<S>(a, b); };
+      const auto eight = [&](auto v, auto load) {
+        const auto ab = op(load(0), load(1)), cd = op(load(2), load(3)), ef = op(load(4), load(5)), gh = op(load(6), load(7));
+        return op(v, op(op(ab, cd), op(ef, gh)));
+      };
+      S* const v = values;
       int r = 0;
       if (count == kTileRows) {
-        const S *const a = rows[0], *const b = rows[1], *const c = rows[2], *const d = rows[3];
-        const S *const e = rows[4], *const f = rows[5], *const g = rows[6], *const h = rows[7];
-        for (std::int64_t j = 0; j < n; ++j)
-          v[j] = op(v[j], op(op(op(a[j], b[j]), op(c[j], d[j])), op(op(e[j], f[j]), op(g[j], h[j]))));
+        std::int64_t j = 0;
+        for (; j + W <= n; j += W) {
+          const FoldVector<S> total = eight(load_vector(v + j), [&](int k) { return load_vector(rows[k] + j); });
+          std::memcpy(v + j, &total, sizeof total);
+        }
+        for (; j < n; ++j) v[j] = eight(v[j], [&](int k) { return rows[k][j]; });
         r = kTileRows;
       }
       for (; r < count; ++r) {
         const S* const a = rows[r];
-        for (std::int64_t j = 0; j < n; ++j) v[j] = op(v[j], a[j]);
+        std::int64_t j = 0;
+        for (; j + W <= n; j += W) {
+          const FoldVector<S> total = op(load_vector(v + j), load_vector(a + j));
+          std::memcpy(v + j, &total, sizeof total);
+        }
+        for (; j < n; ++j) v[j] = op(v[j], a[j]);
       }
     }
     State state(std::int64_t j) const { return values[j]; }
@@ -79,14 +84,11 @@ struct Count {
   struct Columns {
     static constexpr std::int64_t kCapacity = kColumnBytes / 4;
     alignas(64) std::uint32_t values[kCapacity];  // a chunk of rows is shorter than 2^32
-    bool empty;
+    static constexpr bool kFolds = true;
 
-    void reset(const Count&) { empty = true; }
+    void reset(const Count&, std::int64_t n) { std::fill_n(values, n, 0u); }
     void add(const Element* const* rows, int count, std::int64_t n, std::int64_t) {
       std::uint32_t* __restrict const v = values;
-      if (empty)
-        for (std::int64_t j = 0; j < n; ++j) v[j] = 0;
-      empty = false;
       for (int r = 0; r < count; ++r) {
         const Element* const a = rows[r];
         for (std::int64_t j = 0; j < n; ++j) v[j] += a[j];

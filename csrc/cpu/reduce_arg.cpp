@@ -54,7 +54,9 @@ struct Arg {
     alignas(64) Index places[kCapacity];
     std::int64_t first;
 
-    void reset(const Arg&) { first = -1; }
+    static constexpr bool kFolds = false;
+
+    void reset(const Arg&, std::int64_t) { first = -1; }
     void add(const T* const* rows, int count, std::int64_t n, std::int64_t at) {
       T* __restrict const v = values;
       Index* __restrict const p = places;

@@ -107,6 +107,7 @@ struct RowSource {
 constexpr std::int64_t kReduceChunk = 1 << 16;  // terms folded by one task: some 20 microseconds of work
 constexpr std::int64_t kRowBlock = 4096;        // terms folded by one call of F::row
 constexpr std::int64_t kStagedColumns = 512;    // columns of a block when rows go through a buffer
+constexpr std::int64_t kSpreadColumns = 256;  // columns that narrow rows are spread over
 constexpr int kTileRows = 8;                    // rows folded by one call of F::Columns::add
 constexpr std::int64_t kLeastChunkRows = 64;
 
@@ -114,7 +115,8 @@ constexpr std::int64_t kLeastChunkRows = 64;
 //   Element, its dtype in memory kDType; State, the folded value of some terms; Output with dtype_of<Output>() results
 //   State identity();  void row(State&, const Element* x, n, at): folds n terms, the first of them being number `at`
 //   State combine(State earlier, State later);  Output finish(State)
-//   struct Columns: State of up to kCapacity columns side by side: reset(), add(rows, count, n, at), state(column)
+//   struct Columns: State of up to kCapacity columns side by side: reset(f, n), add(rows, count, n, at), state(column);
+//     kFolds says that a column's terms may be spread over several columns and joined with combine() at the end
 template <class F>
 class Reducer {
   using T = typename F::Element;
@@ -132,7 +134,7 @@ class Reducer {
     // Very short rows are folded side by side: gathering them costs less than starting and ending each one.
     const bool short_rows = plan_.reduced_shape[inner] < 16 && plan_.kept_shape[near] >= 2 * plan_.reduced_shape[inner];
     // A short kept axis inside a long reduced one: strided rows beat columns that fill no vector.
-    const bool narrow = plan_.kept_shape[near] < 4 && plan_.reduced_shape[inner] >= 16;
+    const bool narrow = !F::Columns::kFolds && plan_.kept_shape[near] < 4 && plan_.reduced_shape[inner] >= 16;
     (reduced < kept ? short_rows : !narrow) ? columns() : rows();
   }
 
@@ -192,12 +194,14 @@ class Reducer {
   struct Tile {  // a block of columns over a chunk of the terms
     std::int64_t offset;  // of its first column
     std::int64_t columns, begin, end;
+    std::int64_t spread;  // that many terms lie one after the other in memory and count as columns of their own
   };
 
   void fold_columns(typename F::Columns& block, const Tile& tile) const {
     const std::int64_t stride = plan_.kept_x.back();
     alignas(64) std::byte memory[kTileRows][kStagedColumns * sizeof(T)];
-    block.reset(f_);
+    block.reset(f_, tile.columns * tile.spread);
+    if (tile.spread > 1) return fold_spread(block, tile);
     Odometer row(plan_.reduced_shape, plan_.reduced_x, plan_.reduced_shape.size(), tile.begin);
     for (std::int64_t at = tile.begin; at < tile.end;) {
       const T* rows[kTileRows];
@@ -209,16 +213,43 @@ class Reducer {
     }
   }
 
+  // Narrow rows without gaps between them: as many as fill a wide row are folded at once, then the wide row is folded.
+  void fold_spread(typename F::Columns& block, const Tile& tile) const {
+    if constexpr (F::Columns::kFolds) {
+      const std::int64_t wide = tile.columns * tile.spread;
+      const T* at = reinterpret_cast<const T*>(source_.base) + tile.offset + tile.begin * tile.columns;
+      std::int64_t left = (tile.end - tile.begin) * tile.columns;
+      while (left > 0) {
+        const T* rows[kTileRows];
+        const int count = left < wide ? 1 : static_cast<int>(std::min<std::int64_t>(kTileRows, left / wide));
+        const std::int64_t n = std::min(wide, left);
+        for (int r = 0; r < count; ++r) rows[r] = at + r * wide;
+        block.add(rows, count, n, 0);
+        at += count * n;
+        left -= count * n;
+      }
+    }
+  }
+
+  State column_state(const typename F::Columns& block, std::int64_t j, std::int64_t columns, std::int64_t spread) const {
+    State state = block.state(j);
+    for (std::int64_t k = 1; k < spread; ++k) state = f_.combine(state, block.state(j + k * columns));
+    return state;
+  }
+
   void columns() const {
     const int near = plan_.kept_shape.size() - 1;
     const std::int64_t width = plan_.kept_shape[near], stride = plan_.kept_x[near], outer = plan_.outputs / width;
     const std::int64_t block = std::min(width, source_.is_direct(stride) ? F::Columns::kCapacity : kStagedColumns);
     const std::int64_t blocks = (width + block - 1) / block;
+    const bool gapless = F::Columns::kFolds && source_.is_direct(stride) && plan_.reduced_shape.size() == 1 &&
+                         plan_.reduced_x[0] == width;
+    const std::int64_t spread = gapless && width <= kSpreadColumns / 2 ? kSpreadColumns / width : 1;
     const std::int64_t chunk = std::max(kLeastChunkRows, kReduceChunk / block), chunks = (plan_.terms + chunk - 1) / chunk;
     const auto fold = [&](typename F::Columns& folded, std::int64_t o, std::int64_t b, std::int64_t c) {
       const Odometer output(plan_.kept_shape, plan_.kept_x, near, o);
       const std::int64_t n = std::min(block, width - b * block);
-      fold_columns(folded, {output.offset() + b * block * stride, n, c * chunk, std::min(plan_.terms, (c + 1) * chunk)});
+      fold_columns(folded, {output.offset() + b * block * stride, n, c * chunk, std::min(plan_.terms, (c + 1) * chunk), spread});
       return n;
     };
     if (chunks <= 1) {
@@ -228,7 +259,7 @@ class Reducer {
         for (std::int64_t task = begin; task < end; ++task) {
           const std::int64_t o = task / blocks, b = task % blocks, n = fold(folded, o, b, 0);
           Output* const out = out_ + o * width + b * block;
-          for (std::int64_t j = 0; j < n; ++j) out[j] = f_.finish(folded.state(j));
+          for (std::int64_t j = 0; j < n; ++j) out[j] = f_.finish(column_state(folded, j, n, spread));
         }
       });
     }
@@ -238,7 +269,7 @@ class Reducer {
       const std::int64_t o = task / chunks / blocks, b = task / chunks % blocks, c = task % chunks;
       const std::int64_t n = fold(folded, o, b, c);
       State* const states = partial.get() + c * plan_.outputs + o * width + b * block;
-      for (std::int64_t j = 0; j < n; ++j) states[j] = folded.state(j);
+      for (std::int64_t j = 0; j < n; ++j) states[j] = column_state(folded, j, n, spread);
     });
     parallel_for(plan_.outputs, 1024, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t step = 1; step < chunks; step *= 2)

@@ -50,7 +50,9 @@ struct Variance {
     alignas(64) T means[kCapacity], squares[kCapacity];
     std::int64_t count;
 
-    void reset(const Variance&) { count = 0; }
+    static constexpr bool kFolds = false;
+
+    void reset(const Variance&, std::int64_t) { count = 0; }
     void add(const T* const* rows, int given, std::int64_t n, std::int64_t) {
       if (given == kTileRows) join<kTileRows>(rows, n);
       else
