@@ -268,7 +268,7 @@ struct Bound<name, function> {
   // "name(Tensor, int) -> Tensor": what the stub generator reads.
   static inline const std::string doc = [] {
     std::string text = std::string(name.text) + "(";
-    const char* separator = "";
+    [[maybe_unused]] const char* separator = "";
     ((text += separator, text += Converter<std::decay_t<Args>>::name, separator = ", "), ...);
     if constexpr (std::is_void_v<Return>) return text + ") -> None";
     else return text + ") -> " + std::string(Converter<std::decay_t<Return>>::name);

@@ -10,6 +10,7 @@ const Binder binder{[](PyObject* module) {
   bind<"mean", &ops::mean>(module);
   bind<"var", &ops::var>(module);
   bind<"std", &ops::std_>(module);
+  bind<"logsumexp", &ops::logsumexp>(module);
   bind<"max", &ops::max>(module);
   bind<"min", &ops::min>(module);
   bind<"any", &ops::any>(module);

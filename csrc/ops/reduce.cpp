@@ -121,6 +121,12 @@ Array std_(const Array& x, const Axes& axes, double correction, bool keepdims) {
   return variance("std", x, axes, correction, keepdims, true);
 }
 
+Array logsumexp(const Array& x, const Axes& axes, bool keepdims) {
+  Target y("logsumexp", x, axes, keepdims, float_of(x.dtype()));
+  if (!y.is_trivial(-std::numeric_limits<double>::infinity())) kernels::logsumexp(x.device(), x, y.seen);
+  return y.result;
+}
+
 Array max(const Array& x, const Axes& axes, bool keepdims) { return extremum(kernels::max, x, axes, keepdims); }
 Array min(const Array& x, const Axes& axes, bool keepdims) { return extremum(kernels::min, x, axes, keepdims); }
 

@@ -18,6 +18,7 @@ constinit inline Kernel<void(const Array& x, Array& y)> min{"min"};  // of bool:
 constinit inline Kernel<void(const Array& x, Array& y)> count_nonzero{"count_nonzero"};  // y is int64
 // sum((x - mean)^2) / max(0, n - correction), and its square root if `root`. y is floating-point.
 constinit inline Kernel<void(const Array& x, Array& y, double correction, bool root)> var{"var"};
+constinit inline Kernel<void(const Array& x, Array& y)> logsumexp{"logsumexp"};  // y is floating-point
 // The first position of the extreme along the one reduced axis. y is int64.
 constinit inline Kernel<void(const Array& x, Array& y)> argmax{"argmax"};
 constinit inline Kernel<void(const Array& x, Array& y)> argmin{"argmin"};
@@ -30,6 +31,7 @@ Array prod(const Array& x, const Axes& axes, std::optional<DType> dtype, bool ke
 Array mean(const Array& x, const Axes& axes, bool keepdims);
 Array var(const Array& x, const Axes& axes, double correction, bool keepdims);
 Array std_(const Array& x, const Axes& axes, double correction, bool keepdims);
+Array logsumexp(const Array& x, const Axes& axes, bool keepdims);
 Array max(const Array& x, const Axes& axes, bool keepdims);
 Array min(const Array& x, const Axes& axes, bool keepdims);
 Array any(const Array& x, const Axes& axes, bool keepdims);

@@ -14,7 +14,12 @@ from .ops.index import *  # noqa: F403
 from .ops.linalg import *  # noqa: F403
 from .ops.random import Generator, manual_seed  # noqa: F401
 from .ops.reduce import *  # noqa: F403
+from .ops.scan import *  # noqa: F403
+from .ops.search import *  # noqa: F403
+from .ops.set import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
+from .ops.sort import *  # noqa: F403
+from .runtime import *  # noqa: F403
 from . import data, nn, printing, random, testing  # noqa: F401
 
 __array_api_version__ = "2024.12"

@@ -44,7 +44,7 @@ def _sum_rule(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 @differentiable(x=_sum_rule)
-def sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:  # noqa: A001
+def sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
     """Sum of the elements over `axis`.
 
     Integers and bool give int64 unless `dtype` says otherwise; the sum of no elements is 0.
@@ -74,7 +74,7 @@ def _prod_rule(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     order = (*kept, *axes)
     moved = x.permute_dims(order)
     flat = moved.reshape((*(x.shape[i] for i in kept), _terms(x, axis)))
-    others = _exclusive_prod(flat, False) * _exclusive_prod(flat, True)
+    others = _exclusive_prod(flat, -1, False) * _exclusive_prod(flat, -1, True)
     back = [0] * ndim
     for i, a in enumerate(order):
         back[a] = i
@@ -122,9 +122,7 @@ def _var_rule(g: Any, x: Any, axis: Axis, correction: float, keepdims: bool) -> 
 
 
 @differentiable(x=_var_rule)
-def var(
-    x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
-) -> Any:
+def var(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     """Variance over `axis`, Σ(x - mean)² / (n - correction); NaN or infinite where n ≤ correction.
 
     Integers and bool give the default floating-point dtype. Errors as in `sum`.
@@ -148,9 +146,7 @@ def _std_rule(g: Any, y: Any, x: Any, axis: Axis, correction: float, keepdims: b
 
 
 @differentiable(x=_std_rule)
-def std(
-    x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
-) -> Any:
+def std(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     """Standard deviation over `axis`, the square root of `var`.
 
     Example:
@@ -172,7 +168,7 @@ def _extremum_rule(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 @differentiable(x=_extremum_rule)
-def max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:  # noqa: A001
+def max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Largest element over `axis`, NaN if there is one; tied elements share the gradient equally.
 
     Raises ValueError where there are no elements; other errors as in `sum`.
@@ -185,7 +181,7 @@ def max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:  # noqa
 
 
 @differentiable(x=_extremum_rule)
-def min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:  # noqa: A001
+def min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Smallest element over `axis`, NaN if there is one; tied elements share the gradient equally.
 
     Raises ValueError where there are no elements; other errors as in `sum`.
@@ -197,7 +193,26 @@ def min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:  # noqa
     return _core.min(x, axis, keepdims)
 
 
-def all(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:  # noqa: A001
+def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    from .elementwise import exp
+
+    return _expand(g, x, axis, keepdims) * exp(x - _expand(y, x, axis, keepdims))
+
+
+@differentiable(x=_logsumexp_rule)
+def logsumexp(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Logarithm of the sum of exponentials over `axis`, log Σ exp(x), without overflow; of no elements, -inf.
+
+    Integers and bool give the default floating-point dtype. Errors as in `sum`.
+
+    Example:
+        >>> tc.logsumexp(tc.asarray([1000.0, 1000.0]))
+        tensor(1000.6931)
+    """
+    return _core.logsumexp(x, axis, keepdims)
+
+
+def all(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Whether all elements over `axis` are nonzero (NaN is), a bool tensor; of no elements, True.
 
     Example:
@@ -207,7 +222,7 @@ def all(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:  # noqa
     return _core.all(x, axis, keepdims)
 
 
-def any(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:  # noqa: A001
+def any(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Whether any element over `axis` is nonzero (NaN is), a bool tensor; of no elements, False.
 
     Example:
@@ -227,6 +242,6 @@ def count_nonzero(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> An
     return _core.count_nonzero(x, axis, keepdims)
 
 
-__all__ = ["all", "any", "count_nonzero", "max", "mean", "min", "prod", "std", "sum", "var"]
+__all__ = ["all", "any", "count_nonzero", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var"]
 
-methods(sum, prod, mean, var, std, max, min, all, any, count_nonzero)
+methods(sum, prod, mean, var, std, max, min, all, any, count_nonzero, logsumexp)
