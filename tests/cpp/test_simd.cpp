@@ -2,8 +2,6 @@
 // units in the last place, the special values of the array API standard, half types against core/dtype.h, and partial
 // loads and stores beside a page that must not be touched. tests/core/test_simd.py builds it for each instruction set.
 // Usage: test_simd [step through the 2^32 floats = 4099] [-v]
-#include "cpu/simd/math.h"
-
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -13,6 +11,8 @@
 #include <random>
 #include <string>
 #include <vector>
+
+#include "cpu/simd/math.h"
 
 namespace {
 
@@ -44,7 +44,10 @@ double ulps(T y, Wide exact) {
   if (std::signbit(y) != std::signbit(exact)) return wrong;
   const T limit = std::numeric_limits<T>::max();
   const Wide edge = static_cast<Wide>(limit) * (1 + std::ldexp(Wide(1), -kMantissaBits<T> - 2));
-  if (std::isinf(y)) return std::fabs(exact) >= edge ? 0 : (std::fabs(exact) >= limit * (1 - std::ldexp(Wide(1), -kMantissaBits<T>)) ? 1 : wrong);
+  if (std::isinf(y))
+    return std::fabs(exact) >= edge
+               ? 0
+               : (std::fabs(exact) >= limit * (1 - std::ldexp(Wide(1), -kMantissaBits<T>)) ? 1 : wrong);
   const int exponent = std::max(std::ilogb(exact), kMinExponent<T>);
   return static_cast<double>(std::fabs(std::ldexp(static_cast<Wide>(y) - exact, kMantissaBits<T> - exponent)));
 }
@@ -57,9 +60,12 @@ struct Worst {
     if (e > error) error = e, x = a, y = b, got = result;
   }
   void report(const char* name, const char* type, double bound) const {
-    if (verbose) std::printf("  %-10s %-6s %8.3f ulp at %.17g, %.17g -> %.17g\n", name, type, error, double(x), double(y), double(got));
+    if (verbose)
+      std::printf("  %-10s %-6s %8.3f ulp at %.17g, %.17g -> %.17g\n", name, type, error, double(x), double(y),
+                  double(got));
     if (!(error <= bound))
-      fail("%s(%s): %.3f ulp > %.2f at %.17g (%a), %.17g: got %.17g", name, type, error, bound, double(x), double(x), double(y), double(got));
+      fail("%s(%s): %.3f ulp > %.2f at %.17g (%a), %.17g: got %.17g", name, type, error, bound, double(x), double(x),
+           double(y), double(got));
   }
 };
 
@@ -90,25 +96,110 @@ template <class W>
 W nan_softplus(W x) {
   return std::isnan(x) ? x : exact_softplus(x);
 }
-#define UNARY(name) {#name, [](Vec<float> x) { return math::name(x); }, [](Vec<double> x) { return math::name(x); }, std::name, std::name}
+#define UNARY(name) \
+  {#name, [](Vec<float> x) { return math::name(x); }, [](Vec<double> x) { return math::name(x); }, std::name, std::name}
 #define UNARY_BY(name, exact, f_bound, d_bound) \
-  {#name, [](Vec<float> x) { return math::name(x); }, [](Vec<double> x) { return math::name(x); }, exact<double>, exact<long double>, f_bound, d_bound}
+  {#name,                                       \
+   [](Vec<float> x) { return math::name(x); },  \
+   [](Vec<double> x) { return math::name(x); }, \
+   exact<double>,                               \
+   exact<long double>,                          \
+   f_bound,                                     \
+   d_bound}
 const Unary kUnary[] = {
-    UNARY(exp),  UNARY(exp2),  UNARY(expm1), UNARY(log),   UNARY(log2),  UNARY(log10), UNARY(log1p), UNARY(sin),
-    UNARY(cos),  UNARY(tan),   UNARY(sinh),  UNARY(cosh),  UNARY(tanh),  UNARY(asinh), UNARY(acosh), UNARY(atanh),
-    UNARY(asin), UNARY(acos),  UNARY(atan),  UNARY(erf),   UNARY(erfc),  UNARY_BY(sigmoid, exact_sigmoid, 2, 2),
-    UNARY_BY(softplus, nan_softplus, 2, 2),  UNARY(sqrt),  UNARY(floor), UNARY(ceil),  UNARY(trunc),
-    {"round", [](Vec<float> x) { return math::round(x); }, [](Vec<double> x) { return math::round(x); }, std::nearbyint, std::nearbyint, 0, 0},
+    UNARY(exp),
+    UNARY(exp2),
+    UNARY(expm1),
+    UNARY(log),
+    UNARY(log2),
+    UNARY(log10),
+    UNARY(log1p),
+    UNARY(sin),
+    UNARY(cos),
+    UNARY(tan),
+    UNARY(sinh),
+    UNARY(cosh),
+    UNARY(tanh),
+    UNARY(asinh),
+    UNARY(acosh),
+    UNARY(atanh),
+    UNARY(asin),
+    UNARY(acos),
+    UNARY(atan),
+    UNARY(erf),
+    UNARY(erfc),
+    UNARY_BY(sigmoid, exact_sigmoid, 2, 2),
+    UNARY_BY(softplus, nan_softplus, 2, 2),
+    UNARY(sqrt),
+    UNARY(floor),
+    UNARY(ceil),
+    UNARY(trunc),
+    {"round", [](Vec<float> x) { return math::round(x); }, [](Vec<double> x) { return math::round(x); }, std::nearbyint,
+     std::nearbyint, 0, 0},
 };
 
 template <class T>
 std::vector<T> special_values() {
   using L = std::numeric_limits<T>;
   std::vector<T> out;
-  for (T x : {T(0), L::denorm_min(), L::denorm_min() * 3, L::min() - L::denorm_min(), L::min(), L::epsilon() / 4, L::epsilon(), T(1e-5),
-              T(0.1), T(0.25), T(0.3), T(0.5), T(0.6), T(0.69314718), T(0.7), T(0.75), T(0.92), T(1), T(1) - L::epsilon() / 2, T(1) + L::epsilon(),
-              T(1.5), T(1.5707963267948966), T(2), T(2.5), T(3), T(3.5), T(3.1415926535897932), T(10), T(16.5), T(20), T(88), T(88.72), T(88.7228394), T(89), T(103.97), T(104),
-              T(127), T(128), T(149), T(150), T(709.7), T(709.78), T(710), T(710.4), T(745), T(746), T(1023), T(1024), T(1074), T(1075), T(1e6), T(8388607.5), T(1e10), T(1e22), L::max() / 2, L::max(), L::infinity(), L::quiet_NaN()})
+  for (T x : {T(0),
+              L::denorm_min(),
+              L::denorm_min() * 3,
+              L::min() - L::denorm_min(),
+              L::min(),
+              L::epsilon() / 4,
+              L::epsilon(),
+              T(1e-5),
+              T(0.1),
+              T(0.25),
+              T(0.3),
+              T(0.5),
+              T(0.6),
+              T(0.69314718),
+              T(0.7),
+              T(0.75),
+              T(0.92),
+              T(1),
+              T(1) - L::epsilon() / 2,
+              T(1) + L::epsilon(),
+              T(1.5),
+              T(1.5707963267948966),
+              T(2),
+              T(2.5),
+              T(3),
+              T(3.5),
+              T(3.1415926535897932),
+              T(10),
+              T(16.5),
+              T(20),
+              T(88),
+              T(88.72),
+              T(88.7228394),
+              T(89),
+              T(103.97),
+              T(104),
+              T(127),
+              T(128),
+              T(149),
+              T(150),
+              T(709.7),
+              T(709.78),
+              T(710),
+              T(710.4),
+              T(745),
+              T(746),
+              T(1023),
+              T(1024),
+              T(1074),
+              T(1075),
+              T(1e6),
+              T(8388607.5),
+              T(1e10),
+              T(1e22),
+              L::max() / 2,
+              L::max(),
+              L::infinity(),
+              L::quiet_NaN()})
     for (T y : {x, std::nextafter(x, T(0)), std::nextafter(x, L::infinity())}) out.push_back(y), out.push_back(-y);
   return out;
 }
@@ -131,12 +222,26 @@ std::vector<double> double_samples(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t bits = random();
     switch (i % 6) {
-      case 0: out.push_back(std::bit_cast<double>(bits)); break;
-      case 1: out.push_back(static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-63); break;
-      case 2: out.push_back(static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-60); break;
-      case 3: out.push_back(static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-53); break;
-      case 4: out.push_back(1 + std::ldexp(static_cast<double>(static_cast<std::int64_t>(bits)), -64 - static_cast<int>(bits % 40))); break;
-      default: out.push_back(std::ldexp(static_cast<double>(static_cast<std::int64_t>(bits)), -63 - static_cast<int>(bits % 60))); break;
+      case 0:
+        out.push_back(std::bit_cast<double>(bits));
+        break;
+      case 1:
+        out.push_back(static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-63);
+        break;
+      case 2:
+        out.push_back(static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-60);
+        break;
+      case 3:
+        out.push_back(static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-53);
+        break;
+      case 4:
+        out.push_back(
+            1 + std::ldexp(static_cast<double>(static_cast<std::int64_t>(bits)), -64 - static_cast<int>(bits % 40)));
+        break;
+      default:
+        out.push_back(
+            std::ldexp(static_cast<double>(static_cast<std::int64_t>(bits)), -63 - static_cast<int>(bits % 60)));
+        break;
     }
   }
   return out;
@@ -180,21 +285,32 @@ template <class W>
 W exact_min(W a, W b) {
   return std::isnan(a) || std::isnan(b) ? a + b : (a < b ? a : b);
 }
-#define BINARY(name, exact) \
-  {#name, [](Vec<float> a, Vec<float> b) { return math::name(a, b); }, [](Vec<double> a, Vec<double> b) { return math::name(a, b); }, exact<double>, exact<long double>}
+#define BINARY(name, exact)                                            \
+  {#name, [](Vec<float> a, Vec<float> b) { return math::name(a, b); }, \
+   [](Vec<double> a, Vec<double> b) { return math::name(a, b); }, exact<double>, exact<long double>}
 template <class W>
-W exact_atan2(W a, W b) { return std::atan2(a, b); }
+W exact_atan2(W a, W b) {
+  return std::atan2(a, b);
+}
 template <class W>
-W exact_pow(W a, W b) { return std::pow(a, b); }
+W exact_pow(W a, W b) {
+  return std::pow(a, b);
+}
 template <class W>
-W exact_hypot(W a, W b) { return std::hypot(a, b); }
+W exact_hypot(W a, W b) {
+  return std::hypot(a, b);
+}
 template <class W>
-W exact_copysign(W a, W b) { return std::copysign(a, b); }
-const Binary kBinary[] = {BINARY(atan2, exact_atan2), BINARY(pow, exact_pow),   BINARY(hypot, exact_hypot), BINARY(logaddexp, exact_logaddexp),
-                          BINARY(max, exact_max),     BINARY(min, exact_min),   BINARY(copysign, exact_copysign)};
+W exact_copysign(W a, W b) {
+  return std::copysign(a, b);
+}
+const Binary kBinary[] = {BINARY(atan2, exact_atan2),         BINARY(pow, exact_pow), BINARY(hypot, exact_hypot),
+                          BINARY(logaddexp, exact_logaddexp), BINARY(max, exact_max), BINARY(min, exact_min),
+                          BINARY(copysign, exact_copysign)};
 
 template <class T, class Wide, class Function>
-void check_binary(const char* name, const char* type, Function f, Wide (*exact)(Wide, Wide), const std::vector<std::pair<T, T>>& inputs) {
+void check_binary(const char* name, const char* type, Function f, Wide (*exact)(Wide, Wide),
+                  const std::vector<std::pair<T, T>>& inputs) {
   Worst<T> worst;
   T a[kLanes<T>] = {}, b[kLanes<T>] = {}, out[kLanes<T>];
   // log(exp(a) + exp(b)) near its zeros is ill-conditioned: its error is one of the larger term.
@@ -206,7 +322,8 @@ void check_binary(const char* name, const char* type, Function f, Wide (*exact)(
     for (std::size_t k = 0; k < n; ++k) {
       const Wide expected = exact(a[k], b[k]);
       double error = ulps<T, Wide>(out[k], expected);
-      if (cancels && std::isfinite(out[k]) && std::isfinite(expected) && std::max(a[k], b[k]) < 0 && std::max(a[k], b[k]) >= -1)
+      if (cancels && std::isfinite(out[k]) && std::isfinite(expected) && std::max(a[k], b[k]) < 0 &&
+          std::max(a[k], b[k]) >= -1)
         error = static_cast<double>(std::fabs(out[k] - expected) * 2 / std::numeric_limits<T>::epsilon());
       worst.add(error, a[k], b[k], out[k]);
     }
@@ -226,11 +343,16 @@ std::vector<std::pair<T, T>> pairs(std::size_t count) {
     const std::uint64_t bits = random();
     if (i % 4 == 0) {
       if constexpr (sizeof(T) == 4)
-        out.emplace_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)), std::bit_cast<float>(static_cast<std::uint32_t>(bits >> 32)));
-      else out.emplace_back(std::bit_cast<double>(bits), std::bit_cast<double>(random()));
-    } else if (i % 4 == 1) out.emplace_back(static_cast<T>(unit(random)), static_cast<T>(unit(random)));
-    else if (i % 4 == 2) out.emplace_back(static_cast<T>(std::fabs(unit(random)) * 20), static_cast<T>(unit(random) * 30));
-    else out.emplace_back(static_cast<T>(1 + unit(random) / (i % 64 + 1)), static_cast<T>(unit(random) * (1 << i % 20)));
+        out.emplace_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)),
+                         std::bit_cast<float>(static_cast<std::uint32_t>(bits >> 32)));
+      else
+        out.emplace_back(std::bit_cast<double>(bits), std::bit_cast<double>(random()));
+    } else if (i % 4 == 1)
+      out.emplace_back(static_cast<T>(unit(random)), static_cast<T>(unit(random)));
+    else if (i % 4 == 2)
+      out.emplace_back(static_cast<T>(std::fabs(unit(random)) * 20), static_cast<T>(unit(random) * 30));
+    else
+      out.emplace_back(static_cast<T>(1 + unit(random) / (i % 64 + 1)), static_cast<T>(unit(random) * (1 << i % 20)));
   }
   return out;
 }
@@ -250,18 +372,28 @@ template <class T>
 void test_special() {
   using L = std::numeric_limits<T>;
   const T inf = L::infinity(), nan = L::quiet_NaN();
-  auto same = [](T a, T b) { return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b)); };
-  EXPECT(same(math::pow(nan, T(0)), 1) && same(math::pow(T(1), nan), 1) && same(math::pow(T(-1), inf), 1) && same(math::pow(T(-0.0), T(-3)), -inf));
-  EXPECT(same(math::pow(T(-8), T(3)), -512) && same(math::pow(T(-8), T(0.5)), nan) && same(math::pow(-inf, T(-3)), T(-0.0)));
+  auto same = [](T a, T b) {
+    return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b));
+  };
+  EXPECT(same(math::pow(nan, T(0)), 1) && same(math::pow(T(1), nan), 1) && same(math::pow(T(-1), inf), 1) &&
+         same(math::pow(T(-0.0), T(-3)), -inf));
+  EXPECT(same(math::pow(T(-8), T(3)), -512) && same(math::pow(T(-8), T(0.5)), nan) &&
+         same(math::pow(-inf, T(-3)), T(-0.0)));
   EXPECT(same(math::hypot(inf, nan), inf) && same(math::hypot(nan, -inf), inf));
-  EXPECT(same(math::logaddexp(inf, inf), inf) && same(math::logaddexp(-inf, -inf), -inf) && same(math::logaddexp(-inf, T(2)), 2) && same(math::logaddexp(inf, -inf), inf));
-  EXPECT(same(math::exp(T(0)), 1) && same(math::exp2(T(10)), 1024) && same(math::cosh(T(0)), 1) && same(math::log2(T(8)), 3) && same(math::log(T(1)), 0));
+  EXPECT(same(math::logaddexp(inf, inf), inf) && same(math::logaddexp(-inf, -inf), -inf) &&
+         same(math::logaddexp(-inf, T(2)), 2) && same(math::logaddexp(inf, -inf), inf));
+  EXPECT(same(math::exp(T(0)), 1) && same(math::exp2(T(10)), 1024) && same(math::cosh(T(0)), 1) &&
+         same(math::log2(T(8)), 3) && same(math::log(T(1)), 0));
   for (T x : {T(0.0), T(-0.0), L::denorm_min(), -L::denorm_min()}) {
-    EXPECT(same(math::sin(x), x) && same(math::tan(x), x) && same(math::sinh(x), x) && same(math::tanh(x), x) && same(math::asinh(x), x));
-    EXPECT(same(math::atanh(x), x) && same(math::asin(x), x) && same(math::atan(x), x) && same(math::expm1(x), x) && same(math::log1p(x), x));
+    EXPECT(same(math::sin(x), x) && same(math::tan(x), x) && same(math::sinh(x), x) && same(math::tanh(x), x) &&
+           same(math::asinh(x), x));
+    EXPECT(same(math::atanh(x), x) && same(math::asin(x), x) && same(math::atan(x), x) && same(math::expm1(x), x) &&
+           same(math::log1p(x), x));
   }
-  EXPECT(same(math::round(T(2.5)), 2) && same(math::round(T(-0.4)), T(-0.0)) && same(math::trunc(T(-0.4)), T(-0.0)) && same(math::ceil(T(-0.4)), T(-0.0)));
-  EXPECT(same(fast_min(Vec<T>(nan), Vec<T>(T(1)))[0], 1) && same(min(Vec<T>(nan), Vec<T>(T(1)))[0], nan) && same(max(Vec<T>(T(1)), Vec<T>(nan))[0], nan));
+  EXPECT(same(math::round(T(2.5)), 2) && same(math::round(T(-0.4)), T(-0.0)) && same(math::trunc(T(-0.4)), T(-0.0)) &&
+         same(math::ceil(T(-0.4)), T(-0.0)));
+  EXPECT(same(fast_min(Vec<T>(nan), Vec<T>(T(1)))[0], 1) && same(min(Vec<T>(nan), Vec<T>(T(1)))[0], nan) &&
+         same(max(Vec<T>(T(1)), Vec<T>(nan))[0], nan));
 }
 
 // ---- lanes, masks, reductions ----
@@ -277,7 +409,8 @@ void test_lanes() {
   EXPECT(reduce_add(x) == sum && reduce_max(x) == largest && reduce_min(x) == smallest);
   store(out, select(x < Vec<T>(T(0)), abs(x) + Vec<T>(T(100)), x * x - x));
   for (int i = 0; i < L; ++i) EXPECT(out[i] == (in[i] < 0 ? -in[i] + 100 : in[i] * in[i] - in[i]));
-  EXPECT(mask_bits(x == Vec<T>(in[L - 1])) == (1u << (L - 1)) && !any(x > Vec<T>(largest)) && all(x >= Vec<T>(smallest)));
+  EXPECT(mask_bits(x == Vec<T>(in[L - 1])) == (1u << (L - 1)) && !any(x > Vec<T>(largest)) &&
+         all(x >= Vec<T>(smallest)));
   EXPECT(mask_bits(~(x <= Vec<T>(T(0))) & (x != Vec<T>(T(1)))) == mask_bits(x > Vec<T>(T(1))));
   for (int n = 0; n <= L; ++n) {
     EXPECT(mask_bits(first_lanes<T>(n)) == (1u << n) - 1);
@@ -288,15 +421,19 @@ void test_lanes() {
       T with_nan[L];
       std::copy(in, in + L, with_nan);
       with_nan[i] = std::numeric_limits<T>::quiet_NaN();
-      EXPECT(std::isnan(reduce_max(load(with_nan))) && std::isnan(reduce_min(load(with_nan))) && std::isnan(reduce_add(load(with_nan))));
+      EXPECT(std::isnan(reduce_max(load(with_nan))) && std::isnan(reduce_min(load(with_nan))) &&
+             std::isnan(reduce_add(load(with_nan))));
     }
     EXPECT(std::signbit(Vec<T>(T(-0.0))[L - 1]) && std::signbit((-Vec<T>(T(0)))[0]));
     const Vec<T> y = x + Vec<T>(T(0.75));
-    for (int i = 0; i < L; ++i) EXPECT(truncate_to_int(y)[i] == static_cast<IntOf<T>>(in[i] + T(0.75)) && int_to_float(truncate_to_int(x))[i] == in[i]);
+    for (int i = 0; i < L; ++i)
+      EXPECT(truncate_to_int(y)[i] == static_cast<IntOf<T>>(in[i] + T(0.75)) &&
+             int_to_float(truncate_to_int(x))[i] == in[i]);
   } else {
     using U = UintOf<T>;
     const Vec<T> all_ones(T(-1));
-    EXPECT(shift_right(all_ones, 5)[0] == -1 && shift_left(all_ones, 5)[1] == -32 && static_cast<U>(shift_right_logical(all_ones, 5)[0]) == static_cast<U>(-1) >> 5);
+    EXPECT(shift_right(all_ones, 5)[0] == -1 && shift_left(all_ones, 5)[1] == -32 &&
+           static_cast<U>(shift_right_logical(all_ones, 5)[0]) == static_cast<U>(-1) >> 5);
     EXPECT(max(x, Vec<T>(T(2)))[0] == std::max(in[0], T(2)) && min(x, Vec<T>(T(-1)))[0] == std::min(in[0], T(-1)));
     EXPECT(abs(Vec<T>(std::numeric_limits<T>::min()))[0] == std::numeric_limits<T>::min());
   }
@@ -320,7 +457,8 @@ void test_half() {
     float wide[L];
     store(wide, load(in));
     for (int i = 0; i < L; ++i)
-      if (std::bit_cast<std::uint32_t>(wide[i]) != std::bit_cast<std::uint32_t>(static_cast<float>(in[i]))) fail("decode of %#x", in[i].bits);
+      if (std::bit_cast<std::uint32_t>(wide[i]) != std::bit_cast<std::uint32_t>(static_cast<float>(in[i])))
+        fail("decode of %#x", in[i].bits);
   }
   for (std::uint64_t bits = 0; bits < (std::uint64_t(1) << 32); bits += 1021 * L) {
     float in[L];
@@ -374,8 +512,10 @@ void test_memory() {
 int main(int argc, char** argv) {
   std::uint32_t step = 4099;
   for (int i = 1; i < argc; ++i)
-    if (std::string(argv[i]) == "-v") verbose = true;
-    else step = static_cast<std::uint32_t>(std::max(1, std::atoi(argv[i])));
+    if (std::string(argv[i]) == "-v")
+      verbose = true;
+    else
+      step = static_cast<std::uint32_t>(std::max(1, std::atoi(argv[i])));
   test_lanes<float>(), test_lanes<double>(), test_lanes<std::int32_t>(), test_lanes<std::int64_t>();
   test_widen();
   test_memory();

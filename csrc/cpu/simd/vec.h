@@ -120,13 +120,18 @@ struct Vec {
   TC_INLINE Vec(Native<T> native) : v(native) {}
   TC_INLINE Vec(T x) {  // all lanes alike
 #if TC_SIMD_BITS
-    if constexpr (std::is_same_v<T, float>) v = TC_MM(set1_ps)(x);
-    else if constexpr (std::is_same_v<T, double>) v = TC_MM(set1_pd)(x);
-    else if constexpr (sizeof(T) == 4) v = (Native<T>)TC_MM(set1_epi32)(x);
+    if constexpr (std::is_same_v<T, float>)
+      v = TC_MM(set1_ps)(x);
+    else if constexpr (std::is_same_v<T, double>)
+      v = TC_MM(set1_pd)(x);
+    else if constexpr (sizeof(T) == 4)
+      v = (Native<T>)TC_MM(set1_epi32)(x);
 #if TC_SIMD_BITS == 512
-    else v = (Native<T>)_mm512_set1_epi64(x);
+    else
+      v = (Native<T>)_mm512_set1_epi64(x);
 #else
-    else v = (Native<T>)TC_MM(set1_epi64x)(x);
+    else
+      v = (Native<T>)TC_MM(set1_epi64x)(x);
 #endif
 #else
     for (int i = 0; i < kLanes<T>; ++i) v[i] = x;
@@ -153,12 +158,16 @@ struct Vec {
   TC_INLINE static Vec from_bits(Native<Int> bits) { return (Native<T>)bits; }
 
 #if TC_SIMD_BITS == 512
-#define TC_COMPARE(op, float_op, int_op)                                                                         \
-  TC_INLINE friend Mask<T> operator op(Vec a, Vec b) {                                                           \
-    if constexpr (std::is_same_v<T, float>) return {_mm512_cmp_ps_mask(a.v, b.v, float_op)};                     \
-    else if constexpr (std::is_same_v<T, double>) return {_mm512_cmp_pd_mask(a.v, b.v, float_op)};               \
-    else if constexpr (sizeof(T) == 4) return {_mm512_cmp_epi32_mask((__m512i)a.v, (__m512i)b.v, int_op)};       \
-    else return {_mm512_cmp_epi64_mask((__m512i)a.v, (__m512i)b.v, int_op)};                                     \
+#define TC_COMPARE(op, float_op, int_op)                                  \
+  TC_INLINE friend Mask<T> operator op(Vec a, Vec b) {                    \
+    if constexpr (std::is_same_v<T, float>)                               \
+      return {_mm512_cmp_ps_mask(a.v, b.v, float_op)};                    \
+    else if constexpr (std::is_same_v<T, double>)                         \
+      return {_mm512_cmp_pd_mask(a.v, b.v, float_op)};                    \
+    else if constexpr (sizeof(T) == 4)                                    \
+      return {_mm512_cmp_epi32_mask((__m512i)a.v, (__m512i)b.v, int_op)}; \
+    else                                                                  \
+      return {_mm512_cmp_epi64_mask((__m512i)a.v, (__m512i)b.v, int_op)}; \
   }
 #else
 #define TC_COMPARE(op, float_op, int_op) \
@@ -210,8 +219,10 @@ TC_INLINE std::uint32_t mask_bits(Mask<T> mask) {  // bit i is lane i
 #if TC_SIMD_BITS == 512
   return mask.m;
 #elif TC_SIMD_BITS
-  if constexpr (sizeof(T) == 4) return static_cast<std::uint32_t>(TC_MM(movemask_ps)((Native<float>)mask.m));
-  else return static_cast<std::uint32_t>(TC_MM(movemask_pd)((Native<double>)mask.m));
+  if constexpr (sizeof(T) == 4)
+    return static_cast<std::uint32_t>(TC_MM(movemask_ps)((Native<float>)mask.m));
+  else
+    return static_cast<std::uint32_t>(TC_MM(movemask_pd)((Native<double>)mask.m));
 #else
   std::uint32_t bits = 0;
   for (int i = 0; i < kLanes<T>; ++i) bits |= (mask.m[i] ? 1u : 0u) << i;
@@ -237,14 +248,19 @@ TC_INLINE Mask<To> mask_cast(Mask<From> mask) {
 template <class T>
 TC_INLINE Vec<T> select(Mask<T> mask, Vec<T> a, Vec<T> b) {
 #if TC_SIMD_BITS == 512
-  if constexpr (std::is_same_v<T, float>) return (Native<T>)_mm512_mask_blend_ps(mask.m, b.v, a.v);
-  else if constexpr (std::is_same_v<T, double>) return (Native<T>)_mm512_mask_blend_pd(mask.m, b.v, a.v);
-  else if constexpr (sizeof(T) == 4) return (Native<T>)_mm512_mask_blend_epi32(mask.m, (__m512i)b.v, (__m512i)a.v);
-  else return (Native<T>)_mm512_mask_blend_epi64(mask.m, (__m512i)b.v, (__m512i)a.v);
+  if constexpr (std::is_same_v<T, float>)
+    return (Native<T>)_mm512_mask_blend_ps(mask.m, b.v, a.v);
+  else if constexpr (std::is_same_v<T, double>)
+    return (Native<T>)_mm512_mask_blend_pd(mask.m, b.v, a.v);
+  else if constexpr (sizeof(T) == 4)
+    return (Native<T>)_mm512_mask_blend_epi32(mask.m, (__m512i)b.v, (__m512i)a.v);
+  else
+    return (Native<T>)_mm512_mask_blend_epi64(mask.m, (__m512i)b.v, (__m512i)a.v);
 #elif TC_SIMD_BITS
   if constexpr (sizeof(T) == 4)
     return (Native<T>)TC_MM(blendv_ps)((Native<float>)b.v, (Native<float>)a.v, (Native<float>)mask.m);
-  else return (Native<T>)TC_MM(blendv_pd)((Native<double>)b.v, (Native<double>)a.v, (Native<double>)mask.m);
+  else
+    return (Native<T>)TC_MM(blendv_pd)((Native<double>)b.v, (Native<double>)a.v, (Native<double>)mask.m);
 #else
   return Vec<T>::from_bits((mask.m & a.bits()) | (~mask.m & b.bits()));
 #endif
@@ -264,8 +280,10 @@ TC_INLINE Vec<T> select(Mask<T> mask, Vec<T> a, std::type_identity_t<T> b) {
 template <class T>
 TC_INLINE Vec<T> fma(Vec<T> a, std::type_identity_t<Vec<T>> b, std::type_identity_t<Vec<T>> c) {
 #if TC_SIMD_BITS >= 256
-  if constexpr (std::is_same_v<T, float>) return (Native<T>)TC_MM(fmadd_ps)(a.v, b.v, c.v);
-  else if constexpr (std::is_same_v<T, double>) return (Native<T>)TC_MM(fmadd_pd)(a.v, b.v, c.v);
+  if constexpr (std::is_same_v<T, float>)
+    return (Native<T>)TC_MM(fmadd_ps)(a.v, b.v, c.v);
+  else if constexpr (std::is_same_v<T, double>)
+    return (Native<T>)TC_MM(fmadd_pd)(a.v, b.v, c.v);
 #endif
   return a.v * b.v + c.v;
 }
@@ -290,8 +308,10 @@ TC_INLINE Vec<T> sign_bit() {
 }
 template <class T>
 TC_INLINE Vec<T> abs(Vec<T> x) {
-  if constexpr (Vec<T>::kIsFloat) return x & ~sign_bit<T>();
-  else return select(x < T(0), Vec<T>((Native<T>)(-(Native<UintOf<T>>)x.v)), x);
+  if constexpr (Vec<T>::kIsFloat)
+    return x & ~sign_bit<T>();
+  else
+    return select(x < T(0), Vec<T>((Native<T>)(-(Native<UintOf<T>>)x.v)), x);
 }
 template <class T>
 TC_INLINE Vec<T> copysign(Vec<T> magnitude, std::type_identity_t<Vec<T>> sign) {
@@ -306,29 +326,37 @@ TC_INLINE Mask<T> is_nan(Vec<T> x) {
 template <class T>
 TC_INLINE Vec<T> fast_min(Vec<T> a, std::type_identity_t<Vec<T>> b) {
 #if TC_SIMD_BITS
-  if constexpr (std::is_same_v<T, float>) return (Native<T>)TC_MM(min_ps)(a.v, b.v);
-  else if constexpr (std::is_same_v<T, double>) return (Native<T>)TC_MM(min_pd)(a.v, b.v);
+  if constexpr (std::is_same_v<T, float>)
+    return (Native<T>)TC_MM(min_ps)(a.v, b.v);
+  else if constexpr (std::is_same_v<T, double>)
+    return (Native<T>)TC_MM(min_pd)(a.v, b.v);
 #endif
   return a.v < b.v ? a.v : b.v;
 }
 template <class T>
 TC_INLINE Vec<T> fast_max(Vec<T> a, std::type_identity_t<Vec<T>> b) {
 #if TC_SIMD_BITS
-  if constexpr (std::is_same_v<T, float>) return (Native<T>)TC_MM(max_ps)(a.v, b.v);
-  else if constexpr (std::is_same_v<T, double>) return (Native<T>)TC_MM(max_pd)(a.v, b.v);
+  if constexpr (std::is_same_v<T, float>)
+    return (Native<T>)TC_MM(max_ps)(a.v, b.v);
+  else if constexpr (std::is_same_v<T, double>)
+    return (Native<T>)TC_MM(max_pd)(a.v, b.v);
 #endif
   return a.v > b.v ? a.v : b.v;
 }
 // NaN where either argument is NaN, as NumPy's minimum and maximum.
 template <class T>
 TC_INLINE Vec<T> min(Vec<T> a, std::type_identity_t<Vec<T>> b) {
-  if constexpr (Vec<T>::kIsFloat) return select(is_nan(a), a, fast_min(a, b));
-  else return fast_min(a, b);
+  if constexpr (Vec<T>::kIsFloat)
+    return select(is_nan(a), a, fast_min(a, b));
+  else
+    return fast_min(a, b);
 }
 template <class T>
 TC_INLINE Vec<T> max(Vec<T> a, std::type_identity_t<Vec<T>> b) {
-  if constexpr (Vec<T>::kIsFloat) return select(is_nan(a), a, fast_max(a, b));
-  else return fast_max(a, b);
+  if constexpr (Vec<T>::kIsFloat)
+    return select(is_nan(a), a, fast_max(a, b));
+  else
+    return fast_max(a, b);
 }
 
 // Applies a scalar function to every lane: for what has no vector form.
@@ -342,8 +370,10 @@ TC_INLINE Vec<T> map_lanes(F&& f, Vec<T> x) {
 template <class T>
 TC_INLINE Vec<T> sqrt(Vec<T> x) {
 #if TC_SIMD_BITS
-  if constexpr (std::is_same_v<T, float>) return (Native<T>)TC_MM(sqrt_ps)(x.v);
-  else return (Native<T>)TC_MM(sqrt_pd)(x.v);
+  if constexpr (std::is_same_v<T, float>)
+    return (Native<T>)TC_MM(sqrt_ps)(x.v);
+  else
+    return (Native<T>)TC_MM(sqrt_pd)(x.v);
 #else
   return map_lanes([](T lane) { return std::sqrt(lane); }, x);
 #endif
@@ -355,19 +385,24 @@ TC_INLINE Vec<T> sqrt(Vec<T> x) {
 #define TC_ROUND(type) TC_MM(round_##type)
 #endif
 #if TC_SIMD_BITS
-#define TC_ROUNDING(name, mode, scalar)                                                                     \
-  template <class T>                                                                                        \
-  TC_INLINE Vec<T> name(Vec<T> x) {                                                                         \
-    if constexpr (std::is_same_v<T, float>) return (Native<T>)TC_ROUND(ps)(x.v, mode | _MM_FROUND_NO_EXC);  \
-    else if constexpr (std::is_same_v<T, double>) return (Native<T>)TC_ROUND(pd)(x.v, mode | _MM_FROUND_NO_EXC); \
-    else return x;                                                                                          \
+#define TC_ROUNDING(name, mode, scalar)                              \
+  template <class T>                                                 \
+  TC_INLINE Vec<T> name(Vec<T> x) {                                  \
+    if constexpr (std::is_same_v<T, float>)                          \
+      return (Native<T>)TC_ROUND(ps)(x.v, mode | _MM_FROUND_NO_EXC); \
+    else if constexpr (std::is_same_v<T, double>)                    \
+      return (Native<T>)TC_ROUND(pd)(x.v, mode | _MM_FROUND_NO_EXC); \
+    else                                                             \
+      return x;                                                      \
   }
 #else
-#define TC_ROUNDING(name, mode, scalar)                                                  \
-  template <class T>                                                                     \
-  TC_INLINE Vec<T> name(Vec<T> x) {                                                      \
-    if constexpr (Vec<T>::kIsFloat) return map_lanes([](T v) { return scalar(v); }, x);  \
-    else return x;                                                                       \
+#define TC_ROUNDING(name, mode, scalar)                   \
+  template <class T>                                      \
+  TC_INLINE Vec<T> name(Vec<T> x) {                       \
+    if constexpr (Vec<T>::kIsFloat)                       \
+      return map_lanes([](T v) { return scalar(v); }, x); \
+    else                                                  \
+      return x;                                           \
   }
 #endif
 TC_ROUNDING(floor, _MM_FROUND_TO_NEG_INF, std::floor)

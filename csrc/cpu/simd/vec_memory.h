@@ -29,12 +29,16 @@ TC_INLINE void store(T* p, Vec<T> x) {
 template <Lane T>
 TC_INLINE Vec<T> load_partial(const T* p, std::int64_t n) {
 #if TC_SIMD_BITS == 512
-  if constexpr (sizeof(T) == 4) return (Native<T>)_mm512_maskz_loadu_epi32(first_lanes<T>(n).m, p);
-  else return (Native<T>)_mm512_maskz_loadu_epi64(first_lanes<T>(n).m, p);
+  if constexpr (sizeof(T) == 4)
+    return (Native<T>)_mm512_maskz_loadu_epi32(first_lanes<T>(n).m, p);
+  else
+    return (Native<T>)_mm512_maskz_loadu_epi64(first_lanes<T>(n).m, p);
 #elif TC_SIMD_BITS == 256
   const __m256i mask = (__m256i)first_lanes<T>(n).m;
-  if constexpr (sizeof(T) == 4) return (Native<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), mask);
-  else return (Native<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), mask);
+  if constexpr (sizeof(T) == 4)
+    return (Native<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), mask);
+  else
+    return (Native<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), mask);
 #else
   Native<T> v{};
   for (std::int64_t i = 0; i < n && i < kLanes<T>; ++i) v[i] = p[i];
@@ -44,12 +48,16 @@ TC_INLINE Vec<T> load_partial(const T* p, std::int64_t n) {
 template <Lane T>
 TC_INLINE void store_partial(T* p, std::int64_t n, std::type_identity_t<Vec<T>> x) {
 #if TC_SIMD_BITS == 512
-  if constexpr (sizeof(T) == 4) _mm512_mask_storeu_epi32(p, first_lanes<T>(n).m, (__m512i)x.v);
-  else _mm512_mask_storeu_epi64(p, first_lanes<T>(n).m, (__m512i)x.v);
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_epi32(p, first_lanes<T>(n).m, (__m512i)x.v);
+  else
+    _mm512_mask_storeu_epi64(p, first_lanes<T>(n).m, (__m512i)x.v);
 #elif TC_SIMD_BITS == 256
   const __m256i mask = (__m256i)first_lanes<T>(n).m;
-  if constexpr (sizeof(T) == 4) _mm256_maskstore_epi32(reinterpret_cast<int*>(p), mask, (__m256i)x.v);
-  else _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), mask, (__m256i)x.v);
+  if constexpr (sizeof(T) == 4)
+    _mm256_maskstore_epi32(reinterpret_cast<int*>(p), mask, (__m256i)x.v);
+  else
+    _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), mask, (__m256i)x.v);
 #else
   for (std::int64_t i = 0; i < n && i < kLanes<T>; ++i) p[i] = x.v[i];
 #endif
@@ -80,14 +88,19 @@ typedef std::uint16_t Native16 __attribute__((vector_size(TC_SIMD_BYTES / 2)));
 template <HalfFloat T>
 TC_INLINE Vec<float> decode(Native16 bits) {
 #if TC_SIMD_BITS == 512
-  if constexpr (std::is_same_v<T, half>) return (Native<float>)_mm512_cvtph_ps((__m256i)bits);
-  else return (Native<float>)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)bits), 16);
+  if constexpr (std::is_same_v<T, half>)
+    return (Native<float>)_mm512_cvtph_ps((__m256i)bits);
+  else
+    return (Native<float>)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)bits), 16);
 #elif TC_SIMD_BITS == 256
-  if constexpr (std::is_same_v<T, half>) return (Native<float>)_mm256_cvtph_ps((__m128i)bits);
-  else return (Native<float>)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)bits), 16);
+  if constexpr (std::is_same_v<T, half>)
+    return (Native<float>)_mm256_cvtph_ps((__m128i)bits);
+  else
+    return (Native<float>)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)bits), 16);
 #else
   Native<float> v;
-  for (int i = 0; i < kLanes<float>; ++i) v[i] = static_cast<float>(std::bit_cast<T>(static_cast<std::uint16_t>(bits[i])));
+  for (int i = 0; i < kLanes<float>; ++i)
+    v[i] = static_cast<float>(std::bit_cast<T>(static_cast<std::uint16_t>(bits[i])));
   return v;
 #endif
 }
@@ -110,7 +123,8 @@ TC_INLINE Native16 encode(Vec<float> x) {
     const Vec<std::int32_t> bits = bit_cast<std::int32_t>(x), high = shift_right_logical(bits, 16);
     const Vec<std::int32_t> rounded = shift_right_logical(bits + 0x7fff + (high & 1), 16);
     const Vec<std::int32_t> out = select(mask_cast<std::int32_t>(is_nan(x)), high | 0x40, rounded);
-    return (Native16)_mm_packus_epi32(_mm256_castsi256_si128((__m256i)out.v), _mm256_extracti128_si256((__m256i)out.v, 1));
+    return (Native16)_mm_packus_epi32(_mm256_castsi256_si128((__m256i)out.v),
+                                      _mm256_extracti128_si256((__m256i)out.v, 1));
   }
 #else
   Native16 out;
@@ -189,7 +203,8 @@ TC_INLINE Vec<float> narrow(Vec<double> low, Vec<double> high) {
 #if TC_SIMD_BITS == 512
   return (Native<float>)_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low.v)), _mm512_cvtpd_ps(high.v), 1);
 #elif TC_SIMD_BITS == 256
-  return (Native<float>)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low.v)), _mm256_cvtpd_ps(high.v), 1);
+  return (Native<float>)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low.v)), _mm256_cvtpd_ps(high.v),
+                                             1);
 #elif TC_SIMD_BITS == 128
   return (Native<float>)_mm_movelh_ps(_mm_cvtpd_ps(low.v), _mm_cvtpd_ps(high.v));
 #else
@@ -210,7 +225,8 @@ TC_INLINE T reduce(Vec<T> x, Op op) {
   typedef T Native128 __attribute__((vector_size(16)));
 #if TC_SIMD_BITS == 512
   typedef T Native256 __attribute__((vector_size(32)));
-  const auto q = op((Native256)_mm512_castpd512_pd256((__m512d)x.v), (Native256)_mm512_extractf64x4_pd((__m512d)x.v, 1));
+  const auto q =
+      op((Native256)_mm512_castpd512_pd256((__m512d)x.v), (Native256)_mm512_extractf64x4_pd((__m512d)x.v, 1));
 #else
   const auto q = x.v;
 #endif
@@ -221,8 +237,10 @@ TC_INLINE T reduce(Vec<T> x, Op op) {
   const Native128 h = q;
 #endif
   const Native128 pair = op(h, (Native128)_mm_unpackhi_pd((__m128d)h, (__m128d)h));
-  if constexpr (sizeof(T) == 8) return pair[0];
-  else return op(static_cast<T>(pair[0]), static_cast<T>(pair[1]));
+  if constexpr (sizeof(T) == 8)
+    return pair[0];
+  else
+    return op(static_cast<T>(pair[0]), static_cast<T>(pair[1]));
 #else
   T lanes[kLanes<T>];
   store(lanes, x);
