@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import _core, autograd
 from ...autograd import record
-from ...ops.creation import arange
+from ...ops.creation import arange, zeros
 from ...ops.elementwise import where
 from ...ops.linalg import matmul
 from ...ops.reduce import sum as tc_sum
@@ -95,8 +95,7 @@ def scaled_dot_product_attention(
         if not isinstance(attn_mask, Tensor):
             raise TypeError(f"{_OP}: attn_mask must be a Tensor, got {type(attn_mask).__name__}")
         if attn_mask.dtype is _core.bool:
-            zero = _core.full((), _core.float_scalar(0.0, query.dtype), query.dtype, query.device)
-            mask = where(attn_mask, zero, float("-inf"))
+            mask = where(attn_mask, zeros((), dtype=query.dtype, device=query.device), float("-inf"))
         elif attn_mask.dtype.kind == "float":
             mask = attn_mask.astype(query.dtype)
         else:
