@@ -3,6 +3,9 @@
 // parameters, so that many small ones cost no more than a few large ones.
 #include "ops/optim.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "cpu/parallel.h"
 #include "cpu/row_math.h"
 
@@ -21,7 +24,7 @@ void for_chunks(std::span<const OptimPart> parts, Body&& body) {
     elements += parts[i].size;
     ends[i] = chunks;
   }
-  const auto run = [&](std::int64_t chunk) {
+  auto run = [&](std::int64_t chunk) {
     const auto i = static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), chunk) - ends.begin());
     const OptimPart& part = parts[i];
     const std::int64_t begin = (chunk - (i ? ends[i - 1] : 0)) * kChunk, end = std::min(begin + kChunk, part.size);

@@ -137,7 +137,14 @@ def test_fused_agrees_with_the_composed_form(rng):
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(
     ("lead", "length", "keys", "width", "values"),
-    [((0,), 4, 4, 3, 3), ((2,), 0, 4, 3, 3), ((2,), 4, 0, 3, 3), ((2,), 4, 4, 0, 3), ((2,), 4, 4, 3, 0), ((), 0, 0, 0, 0)],
+    [
+        ((0,), 4, 4, 3, 3),
+        ((2,), 0, 4, 3, 3),
+        ((2,), 4, 0, 3, 3),
+        ((2,), 4, 4, 0, 3),
+        ((2,), 4, 4, 3, 0),
+        ((), 0, 0, 0, 0),
+    ],
 )
 def test_size_zero(rng, causal, lead, length, keys, width, values):
     q, k, v = (tc.tensor(a, requires_grad=True) for a in draw(rng, lead, length, keys, width, values))
@@ -205,7 +212,8 @@ def test_errors():
         (lambda: attention(1.0, k, v), TypeError, "query must be a Tensor, got float"),
         (lambda: attention(q, k.astype(tc.int64), v), TypeError, "key must be floating-point, got int64"),
         (lambda: attention(q, k, v[0, 0]), ValueError, "value must have at least two axes, got shape (6,)"),
-        (lambda: attention(q, v, v), ValueError, "query and key must have one last extent, got (2, 4, 3) and (2, 5, 6)"),
+        (lambda: attention(q, v, v), ValueError,
+         "query and key must have one last extent, got (2, 4, 3) and (2, 5, 6)"),
         (lambda: attention(q, k, q), ValueError, "key and value must have one length, got (2, 5, 3) and (2, 4, 3)"),
         (lambda: attention(q, k, v.astype(tc.float64)), TypeError,
          "query, key and value must have one dtype, float32 or float64, got float32, float32 and float64"),

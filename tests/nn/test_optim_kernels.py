@@ -172,7 +172,8 @@ def test_errors_come_before_any_write():
     good = [one(), one(4)]
     shared = one(8)
     cases = [
-        (lambda: sgd(p, [one()]), ValueError, "sgd_step: grads must have one tensor per parameter, got 1 for 2 parameters"),
+        (lambda: sgd(p, [one()]), ValueError,
+         "sgd_step: grads must have one tensor per parameter, got 1 for 2 parameters"),
         (lambda: sgd(p, [one(), one(5)]), ValueError,
          "sgd_step: grads[1] must have its parameter's shape (4,), got (5,)"),
         (lambda: sgd(p, [one(), one(4, tc.float64)]), TypeError,

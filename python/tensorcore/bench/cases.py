@@ -468,8 +468,6 @@ def recurrent(kind: str, steps: int, batch: int, inputs: int, hidden: int) -> Ca
 
         return getattr(references, kind)(*(x[n] for n in names), x["g"])
 
-        return (lstm if kind == "lstm" else gru)(*(x[n] for n in names), x["g"])
-
     flops = 3 * 2.0 * steps * batch * gates * hidden * (inputs + hidden)
     return Case(
         "recurrent",
@@ -563,3 +561,6 @@ def all_cases() -> Iterator[Case]:
     yield recurrent("lstm", 32, 1, 128, 256)
     yield recurrent("gru", 64, 32, 64, 128)
     yield attention(quick=True)
+    from .training import training_cases
+
+    yield from training_cases()

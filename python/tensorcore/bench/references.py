@@ -80,3 +80,59 @@ def gru(x: Any, w: Any, r: Any, bi: Any, bh: Any, g: Any) -> list[Any]:
         gbi, gbh = gbi + ga.sum(axis=0), gbh + gb.sum(axis=0)
         gh = gh * update + gb @ r
     return [outputs, gx, gw, gr, gbi, gbh]
+
+
+def softmax_cross_entropy(logits: Any, target: Any) -> tuple[float, Any]:
+    """Mean loss of class indices, and its gradient for the logits."""
+    import numpy as np
+
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    p = e / e.sum(axis=-1, keepdims=True)
+    hit = np.arange(len(target)), target
+    loss = -np.log(p[hit]).mean()
+    p[hit] -= 1
+    return float(loss), p / len(target)
+
+
+def conv3x3(x: Any, w: Any, b: Any) -> Any:
+    """A 3×3 convolution of NCHW with padding 1."""
+    import numpy as np
+
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    views = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+    return np.moveaxis(np.tensordot(views, w, axes=((1, 4, 5), (1, 2, 3))), -1, 1) + b[:, None, None]
+
+
+def conv3x3_gradients(x: Any, w: Any, g: Any) -> tuple[Any, Any, Any]:
+    """Gradients of `conv3x3` for (x, w, b) from that of its result."""
+    import numpy as np
+
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    views = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+    gw = np.tensordot(g, views, axes=((0, 2, 3), (0, 2, 3)))
+    # Backward is the convolution with the kernel turned around and its channels exchanged.
+    turned = w[:, :, ::-1, ::-1].swapaxes(0, 1)
+    return conv3x3(g, turned, np.zeros(w.shape[1])), gw, g.sum(axis=(0, 2, 3))
+
+
+def max_pool2x2(x: Any) -> tuple[Any, Any]:
+    """Maxima of 2×2 blocks, and for backward which element of each block it was."""
+    import numpy as np
+
+    n, c, h, w = x.shape
+    blocks = x.reshape(n, c, h // 2, 2, w // 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(n, c, h // 2, w // 2, 4)
+    return blocks.max(axis=-1), np.arange(4) == blocks.argmax(axis=-1)[..., None]
+
+
+def max_pool2x2_gradient(hot: Any, g: Any) -> Any:
+    """The gradient of the input of `max_pool2x2`."""
+    n, c, h, w = g.shape
+    blocks = (hot * g[..., None]).reshape(n, c, h, w, 2, 2)
+    return blocks.transpose(0, 1, 2, 4, 3, 5).reshape(n, c, 2 * h, 2 * w)
+
+
+def adam_first_step(param: Any, grad: Any, lr: float = 1e-3, eps: float = 1e-8) -> Any:
+    """A parameter after Adam's first step: the bias corrections leave g / (|g| + eps). Source: Kingma & Ba 2015."""
+    import numpy as np
+
+    return param - lr * grad / (np.abs(grad) + eps)

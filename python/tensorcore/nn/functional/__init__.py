@@ -6,4 +6,5 @@ from .dropout import *  # noqa: F403
 from .embedding import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .loss import *  # noqa: F403
+from .recurrent import *  # noqa: F403
 from .softmax import *  # noqa: F403

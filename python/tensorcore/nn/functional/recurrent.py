@@ -42,7 +42,16 @@ def _cell(kind: str, a: Tensor, h: Tensor, c: Any, w_hh: Tensor, b_hh: Any) -> t
 
 
 def reference_layer(
-    kind: str, reverse: bool, x: Tensor, h: Tensor, c: Any, w_ih: Tensor, w_hh: Tensor, b_ih: Any, b_hh: Any, lengths: Any
+    kind: str,
+    reverse: bool,
+    x: Tensor,
+    h: Tensor,
+    c: Any,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Any,
+    b_hh: Any,
+    lengths: Any,
 ) -> tuple[Tensor, ...]:
     """One layer and direction in recorded ops, step by step: (output, h_n) or (output, h_n, c_n)."""
     steps = x.shape[0]
@@ -67,7 +76,16 @@ def reference_layer(
 
 
 def _layer(
-    kind: str, reverse: bool, x: Tensor, h0: Tensor, c0: Any, w_ih: Tensor, w_hh: Tensor, b_ih: Any, b_hh: Any, lengths: Any
+    kind: str,
+    reverse: bool,
+    x: Tensor,
+    h0: Tensor,
+    c0: Any,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Any,
+    b_hh: Any,
+    lengths: Any,
 ) -> tuple[Tensor, ...]:
     """One layer and direction: (output, h_n) or (output, h_n, c_n), recorded as one operation."""
     y, h, c, gates, cells = _core.recurrent(kind, reverse, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths)
@@ -217,8 +235,9 @@ def rnn(
     """
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f"rnn: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+    kind = f"rnn_{nonlinearity}"
     return _run(  # type: ignore[return-value]
-        f"rnn_{nonlinearity}", "rnn", x, (state,), weights, num_layers, bidirectional, batch_first, dropout, training, lengths
+        kind, "rnn", x, (state,), weights, num_layers, bidirectional, batch_first, dropout, training, lengths
     )
 
 

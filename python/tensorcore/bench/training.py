@@ -1,0 +1,311 @@
+"""Optimiser steps and whole training steps: forward, backward, Adam.
+
+A step changes the parameters, so timed calls go on from each other. The error check starts afresh
+from the drawn values: it compares the parameters after one optimiser step, or of training the first
+loss, the gradient of the last weight, and the loss after the update, which every gradient enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import references
+from .case import Builder, Case, Inputs
+
+_LR, _EPS, _BETAS = 1e-3, 1e-8, (0.9, 0.999)
+_MOMENTUM = 0.9
+
+Params = dict[str, Any]
+
+
+class Steps:
+    """A timed call takes the next step; `check` takes its own from the start and returns what to compare."""
+
+    def __init__(self, start: Callable[[], Callable[[], Any]], check: Callable[[], Any]):
+        self.step = start()
+        self.check = check
+
+    def __call__(self) -> Any:
+        """Take the next step."""
+        return self.step()
+
+
+# ---- optimisers ----------------------------------------------------------------------------------
+
+
+def _updater(lib: Any, kind: str, params: list[Any]) -> Callable[[], None]:
+    """What updates `params` from their gradients, as the framework's users write it."""
+    if lib.__name__ == "torch":
+        if kind == "adam":
+            step: Callable[[], None] = lib.optim.Adam(params, lr=_LR, betas=_BETAS, eps=_EPS).step
+        else:
+            step = lib.optim.SGD(params, lr=_LR, momentum=_MOMENTUM).step
+        return step
+    states = [[lib.zeros_like(p.detach()) for p in params] for _ in range(2 if kind == "adam" else 1)]
+    taken = 0
+
+    def update() -> None:
+        nonlocal taken
+        taken += 1
+        grads = [p.grad for p in params]
+        if kind == "adam":
+            lib._core.adam_step(params, grads, *states, (), taken, _LR, *_BETAS, _EPS, 0.0, False, False, False)
+        else:
+            lib._core.sgd_step(params, grads, *states, _LR, _MOMENTUM, 0.0, 0.0, False, False, taken == 1)
+
+    return update
+
+
+def _leaf(value: Any, scale: float = 1.0) -> Any:
+    """A parameter of its own memory."""
+    return (value.detach() * scale).requires_grad_(True)
+
+
+def optimizer(kind: str, count: int, *, quick: bool = False) -> Case:
+    """A step on `count` elements in 20 tensors."""
+    tensors = 20
+    shape = (count // tensors,)
+    names = [f"p{i}" for i in range(tensors)]
+
+    def build(lib: Any, x: Inputs) -> Callable[[], Any]:
+        def fresh() -> tuple[list[Any], Callable[[], None]]:
+            params = [_leaf(x[n]) for n in names]
+            for p, n in zip(params, names, strict=True):
+                p.grad = x["g" + n]
+            return params, _updater(lib, kind, params)
+
+        def check() -> Any:
+            params, update = fresh()
+            update()
+            return params
+
+        return Steps(lambda: fresh()[1], check)
+
+    def reference(x: Inputs) -> Any:
+        if kind == "adam":
+            return [references.adam_first_step(x[n], x["g" + n], _LR, _EPS) for n in names]
+        return [x[n] - _LR * x["g" + n] for n in names]
+
+    passes = 7 if kind == "adam" else 5  # parameter and states read and written, gradient read
+    label = "sgd-momentum" if kind == "sgd" else kind
+    return Case(
+        "optim",
+        f"{label} step {count // 10**6}M/{tensors}",
+        dict.fromkeys([*names, *("g" + n for n in names)], shape),
+        {"tc": build, "torch": build},
+        reference,
+        bytes=4.0 * passes * count,
+        traffic="update",
+        quick=quick,
+    )
+
+
+# ---- training ------------------------------------------------------------------------------------
+
+
+def _trainer(
+    forward: Callable[[Any], Callable[[Params, Inputs], Any]], scales: dict[str, float], last: str
+) -> dict[str, Builder]:
+    """Builders of a whole step: `forward(framework)(parameters, inputs)` gives the loss.
+
+    A parameter starts as the drawn values times its scale.
+    """
+
+    def build(lib: Any, x: Inputs) -> Callable[[], Any]:
+        loss_of = forward(lib)
+
+        def fresh() -> tuple[Params, Callable[[], Any]]:
+            params = {n: _leaf(x[n], scale) for n, scale in scales.items()}
+            leaves = list(params.values())
+            update = _updater(lib, "adam", leaves)
+
+            def step() -> Any:
+                for p in leaves:
+                    p.grad = None
+                loss = loss_of(params, x)
+                loss.backward()
+                update()
+                return loss
+
+            return params, step
+
+        def check() -> Any:
+            params, step = fresh()
+            loss, grad = step(), params[last].grad
+            return [loss, grad, step()]
+
+        return Steps(lambda: fresh()[1], check)
+
+    return {"tc": build, "torch": build}
+
+
+def _reference(
+    gradients: Callable[[Params, Inputs], tuple[float, Params]], scales: dict[str, float], last: str
+) -> Callable[[Inputs], Any]:
+    """The same in NumPy, where `gradients` gives the loss and all gradients."""
+
+    def reference(x: Inputs) -> Any:
+        params = {n: x[n] * scale for n, scale in scales.items()}
+        loss, grads = gradients(params, x)
+        updated = {n: references.adam_first_step(p, grads[n], _LR, _EPS) for n, p in params.items()}
+        return [loss, grads[last], gradients(updated, x)[0]]
+
+    return reference
+
+
+def _relu(lib: Any, x: Any, w: Any, b: Any) -> Any:
+    """A linear layer with relu; ours fuses the two."""
+    f = lib.nn.functional
+    return f.relu(f.linear(x, w, b)) if lib.__name__ == "torch" else f.linear(x, w, b, activation="relu")
+
+
+def mlp(batch: int, *, quick: bool = False) -> Case:
+    """A multi-layer perceptron 784-256-10."""
+    import numpy as np
+
+    sizes = 784, 256, 10
+    shapes = {"w1": (256, 784), "b1": (256,), "w2": (10, 256), "b2": (10,)}
+    scales = {"w1": 784**-0.5, "b1": 784**-0.5, "w2": 256**-0.5, "b2": 256**-0.5}
+
+    def forward(lib: Any) -> Callable[[Params, Inputs], Any]:
+        f = lib.nn.functional
+
+        def loss(p: Params, x: Inputs) -> Any:
+            hidden = _relu(lib, x["x"], p["w1"], p["b1"])
+            return f.cross_entropy(f.linear(hidden, p["w2"], p["b2"]), x["t"])
+
+        return loss
+
+    def gradients(p: Params, x: Inputs) -> tuple[float, Params]:
+        hidden = np.maximum(x["x"] @ p["w1"].T + p["b1"], 0)
+        loss, g = references.softmax_cross_entropy(hidden @ p["w2"].T + p["b2"], x["t"])
+        back = (g @ p["w2"]) * (hidden > 0)
+        return loss, {"w1": back.T @ x["x"], "b1": back.sum(axis=0), "w2": g.T @ hidden, "b2": g.sum(axis=0)}
+
+    return Case(
+        "train",
+        f"MLP 784-256-10 B{batch}",
+        {"x": (batch, sizes[0]), **shapes},
+        _trainer(forward, scales, "w2"),
+        _reference(gradients, scales, "w2"),
+        flops=2.0 * batch * (2 * 784 * 256 + 3 * 256 * 10),  # no gradient for x
+        integers={"t": ((batch,), 10)},
+        terms=max(batch, 784),
+        quick=quick,
+    )
+
+
+def cnn(batch: int) -> Case:
+    """Two 3×3 convolutions with relu and 2×2 pooling, 28×28 → 14×14 → 7×7, then 3136-128-10."""
+    import numpy as np
+
+    shapes = {
+        "k1": (32, 1, 3, 3), "c1": (32,), "k2": (64, 32, 3, 3), "c2": (64,),
+        "w1": (128, 3136), "b1": (128,), "w2": (10, 128), "b2": (10,),
+    }  # fmt: skip
+    fan_in = {"k1": 9, "c1": 9, "k2": 288, "c2": 288, "w1": 3136, "b1": 3136, "w2": 128, "b2": 128}
+    scales = {n: k**-0.5 for n, k in fan_in.items()}
+
+    def forward(lib: Any) -> Callable[[Params, Inputs], Any]:
+        f = lib.nn.functional
+
+        def loss(p: Params, x: Inputs) -> Any:
+            y = f.max_pool2d(f.relu(f.conv2d(x["x"], p["k1"], p["c1"], padding=1)), 2)
+            y = f.max_pool2d(f.relu(f.conv2d(y, p["k2"], p["c2"], padding=1)), 2)
+            y = _relu(lib, y.reshape((batch, 3136)), p["w1"], p["b1"])
+            return f.cross_entropy(f.linear(y, p["w2"], p["b2"]), x["t"])
+
+        return loss
+
+    def gradients(p: Params, x: Inputs) -> tuple[float, Params]:
+        first = np.maximum(references.conv3x3(x["x"], p["k1"], p["c1"]), 0)
+        pooled1, hot1 = references.max_pool2x2(first)
+        second = np.maximum(references.conv3x3(pooled1, p["k2"], p["c2"]), 0)
+        pooled2, hot2 = references.max_pool2x2(second)
+        flat = pooled2.reshape(batch, -1)
+        hidden = np.maximum(flat @ p["w1"].T + p["b1"], 0)
+        loss, g = references.softmax_cross_entropy(hidden @ p["w2"].T + p["b2"], x["t"])
+        grads = {"w2": g.T @ hidden, "b2": g.sum(axis=0)}
+        g = (g @ p["w2"]) * (hidden > 0)
+        grads |= {"w1": g.T @ flat, "b1": g.sum(axis=0)}
+        g = references.max_pool2x2_gradient(hot2, (g @ p["w1"]).reshape(pooled2.shape)) * (second > 0)
+        g, grads["k2"], grads["c2"] = references.conv3x3_gradients(pooled1, p["k2"], g)
+        g = references.max_pool2x2_gradient(hot1, g) * (first > 0)
+        _, grads["k1"], grads["c1"] = references.conv3x3_gradients(x["x"], p["k1"], g)
+        return loss, grads
+
+    macs = 2 * 784 * 32 * 9 + 3 * (196 * 64 * 288 + 3136 * 128 + 1280)  # no gradient for x
+    return Case(
+        "train",
+        f"CNN 28x28 B{batch}",
+        {"x": (batch, 1, 28, 28), **shapes},
+        _trainer(forward, scales, "w2"),
+        _reference(gradients, scales, "w2"),
+        flops=2.0 * batch * macs,
+        integers={"t": ((batch,), 10)},
+        terms=3136,
+    )
+
+
+def char_lstm() -> Case:
+    """A character model: embedding, LSTM, linear; vocabulary 65, embedding 64, hidden 256, 64 steps, batch 32."""
+    import numpy as np
+
+    steps, batch, vocabulary, width, hidden = 64, 32, 65, 64, 256
+    shapes = {
+        "e": (vocabulary, width), "w": (4 * hidden, width), "r": (4 * hidden, hidden),
+        "bi": (4 * hidden,), "bh": (4 * hidden,), "v": (vocabulary, hidden), "b": (vocabulary,),
+    }  # fmt: skip
+    scales = dict.fromkeys(shapes, hidden**-0.5) | {"e": 1.0}
+
+    def forward(lib: Any) -> Callable[[Params, Inputs], Any]:
+        f = lib.nn.functional
+
+        def loss(p: Params, x: Inputs) -> Any:
+            weights = [p["w"], p["r"], p["bi"], p["bh"]]
+            inputs = f.embedding(x["i"], p["e"])
+            zero = lib.zeros((1, batch, hidden), dtype=inputs.dtype)
+            if lib.__name__ == "torch":
+                y = lib.lstm(inputs, (zero, zero), weights, True, 1, 0.0, True, False, False)[0]
+            else:
+                y = f.lstm(inputs, (zero, zero), weights)[0]
+            logits = f.linear(y.reshape((steps * batch, hidden)), p["v"], p["b"])
+            return f.cross_entropy(logits, x["t"])
+
+        return loss
+
+    def gradients(p: Params, x: Inputs) -> tuple[float, Params]:
+        weights = [p[n] for n in ("w", "r", "bi", "bh")]
+        inputs = p["e"][x["i"]]
+        y = references.lstm(inputs, *weights, np.zeros((steps, batch, hidden)))[0]
+        flat = y.reshape(-1, hidden)
+        loss, g = references.softmax_cross_entropy(flat @ p["v"].T + p["b"], x["t"])
+        back = references.lstm(inputs, *weights, (g @ p["v"]).reshape(y.shape))
+        grads = dict(zip(("w", "r", "bi", "bh"), back[2:], strict=True))
+        grads |= {"v": g.T @ flat, "b": g.sum(axis=0), "e": np.zeros_like(p["e"])}
+        np.add.at(grads["e"], x["i"], back[1])
+        return loss, grads
+
+    macs = 4 * hidden * (width + hidden) + hidden * vocabulary
+    return Case(
+        "train",
+        "char-LSTM V65 E64 H256 T64 B32",
+        shapes,
+        _trainer(forward, scales, "v"),
+        _reference(gradients, scales, "v"),
+        flops=3 * 2.0 * steps * batch * macs,
+        integers={"i": ((steps, batch), vocabulary), "t": ((steps * batch,), vocabulary)},
+        terms=steps * batch,
+    )
+
+
+def training_cases() -> Iterator[Case]:
+    """Every workload of this module."""
+    for count in (10**6, 10**7):
+        for kind in ("sgd", "adam"):
+            yield optimizer(kind, count, quick=kind == "adam" and count == 10**7)
+    yield mlp(64, quick=True)
+    yield mlp(512)
+    yield cnn(64)
+    yield char_lstm()
