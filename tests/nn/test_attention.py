@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import tensorcore as tc
-from tensorcore import _core
 from tensorcore.nn.functional.attention import reference_attention
 
 attention = tc.nn.functional.scaled_dot_product_attention
@@ -164,16 +163,16 @@ def test_size_zero(rng, causal, lead, length, keys, width, values):
 @pytest.mark.parametrize("causal", [False, True])
 def test_results_do_not_depend_on_threads(rng, causal):
     arrays = [a.astype(np.float32) for a in draw(rng, (3,), 150, 170, 33, 17)]
-    before, results = _core.num_threads(), []
+    before, results = tc.get_num_threads(), []
     try:
         for threads in (1, 2, 3):
-            _core.set_num_threads(threads)
+            tc.set_num_threads(threads)
             xs = [tc.tensor(a, requires_grad=True) for a in arrays]
             y = attention(*xs, is_causal=causal)
             y.sum().backward()
             results.append([np.asarray(y.detach()), *(np.asarray(x.grad) for x in xs)])
     finally:
-        _core.set_num_threads(before)
+        tc.set_num_threads(before)
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
@@ -196,7 +195,6 @@ def test_large_scores_do_not_overflow(rng, size):
 
 
 def test_dropout(rng):
-    pytest.importorskip("tensorcore.nn.functional.dropout")
     q, k = (tc.asarray(a) for a in draw(rng, (8,), 64, 64, 4, 4)[:2])
     v = tc.ones((8, 64, 1), dtype=tc.float64)
     y = np.asarray(attention(q, k, v, dropout_p=0.4))
