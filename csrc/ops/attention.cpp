@@ -64,10 +64,12 @@ std::tuple<Array, Array, Array> attention_backward(const Array& q, const Array& 
                                                    const std::optional<Array>& mask, double scale, bool causal,
                                                    const Array& y, const Array& lse, const Array& g) {
   const Broadcast b = check_inputs(q, k, v, mask);
-  check_value(y.shape() == with(b.stack, q.shape(-2), v.shape(-1)) && g.shape() == y.shape() &&
-                  lse.size() * v.shape(-1) == y.size(),
-              kOp, ": gradient and output must have shape ", with(b.stack, q.shape(-2), v.shape(-1)), ", got ",
+  const Dims shape = with(b.stack, q.shape(-2), v.shape(-1));
+  Dims rows = b.stack;
+  rows.push_back(q.shape(-2));
+  check_value(y.shape() == shape && g.shape() == shape, kOp, ": gradient and output must have shape ", shape, ", got ",
               g.shape(), " and ", y.shape());
+  check_value(lse.shape() == rows, kOp, ": log-sum-exp must have shape ", rows, ", got ", lse.shape());
   check_type(y.dtype() == q.dtype() && g.dtype() == q.dtype() && lse.dtype() == q.dtype(), kOp,
              ": gradient and output must have the query's dtype");
   Array gq = Array::empty(b.q.shape(), q.dtype()), gk = Array::empty(b.k.shape(), q.dtype()),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tensorcore as tc
+from tensorcore import _core
 from tensorcore.nn.functional.attention import reference_attention
 
 attention = tc.nn.functional.scaled_dot_product_attention
@@ -228,3 +229,14 @@ def test_errors():
         attention(q, k, v, tc.ones((3, 5)))
     with pytest.raises(ValueError, match=f"^{name}"):
         attention(q, tc.ones((3, 5, 3)), tc.ones((3, 5, 6)))
+
+
+def test_backward_kernel_checks_what_it_reads():
+    """Also called by hand, with a width of 0, where sizes alone do not tell."""
+    q, v, g = tc.ones((4, 3)), tc.ones((4, 0)), tc.ones((4, 0))
+    grads = _core.attention_backward(q, q, v, None, 1.0, False, g, tc.zeros(4), g)
+    assert [x.shape for x in grads] == [(4, 3), (4, 3), (4, 0)]
+    with pytest.raises(ValueError, match=r"log-sum-exp must have shape \(4,\), got \(1,\)$"):
+        _core.attention_backward(q, q, v, None, 1.0, False, g, tc.zeros(1), g)
+    with pytest.raises(ValueError, match=r"gradient and output must have shape \(4, 0\), got \(4, 1\) and \(4, 0\)$"):
+        _core.attention_backward(q, q, v, None, 1.0, False, g, tc.zeros(4), tc.ones((4, 1)))
