@@ -17,17 +17,33 @@ namespace {
 
 constexpr std::int64_t kGrain = 1 << 15;  // elements moved per task
 
-void index_offsets(const Array& index, std::int64_t extent, std::int64_t stride, Array& offsets, std::int64_t* bad) {
+void index_offsets(const Array& index, std::int64_t extent, std::int64_t stride, const Dims& steps, bool adds,
+                   Array& offsets, std::int64_t* bad) {
   const auto* __restrict from = index.data<std::int64_t>();
   auto* __restrict to = offsets.data<std::int64_t>();
   const std::int64_t n = index.size(), tasks = (n + kGrain - 1) / kGrain;
+  // Rows of positions whose offset grows evenly: all of them where no axis but the last has a step.
+  bool flat = true;
+  for (std::int64_t s : steps) flat &= s == 0;
+  const std::int64_t length = flat ? n : index.shape(-1), step = flat ? 0 : steps.back();
   const auto failed = std::make_unique<bool[]>(static_cast<std::size_t>(tasks));
   parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
     std::uint64_t outside = 0;
-    for (std::int64_t p = begin; p < end; ++p) {
-      const std::int64_t i = from[p] + (from[p] < 0 ? extent : 0);
-      outside |= static_cast<std::uint64_t>(i) >= static_cast<std::uint64_t>(extent);
-      to[p] += static_cast<std::int64_t>(static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(stride));
+    for (std::int64_t first = begin; first < end;) {
+      std::int64_t start = first % length * step, row = first / length;
+      const std::int64_t last = std::min(end, (row + 1) * length);
+      for (int i = steps.size() - 2; i >= 0 && !flat; --i) {
+        start += row % index.shape(i) * steps[i];
+        row /= index.shape(i);
+      }
+      for (std::int64_t p = first; p < last; ++p) {
+        const std::int64_t i = from[p] + (from[p] < 0 ? extent : 0);
+        outside |= static_cast<std::uint64_t>(i) >= static_cast<std::uint64_t>(extent);
+        const auto here = static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(stride);  // wraps if outside
+        const std::int64_t before = adds ? to[p] : start + (p - first) * step;
+        to[p] = static_cast<std::int64_t>(static_cast<std::uint64_t>(before) + here);
+      }
+      first = last;
     }
     failed[static_cast<std::size_t>(begin / kGrain)] = outside != 0;
   });
@@ -57,8 +73,17 @@ void mask_positions(const Array& mask, Array* positions) {
   *positions = Array::empty({starts.back()}, DType::int64);
   auto* const out = positions->data<std::int64_t>();
   parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::int64_t* to = out + starts[static_cast<std::size_t>(begin / kGrain)];
-    for (std::int64_t i = begin; i < end; i += 8)
+    const auto task = static_cast<std::size_t>(begin / kGrain);
+    std::int64_t *to = out + starts[task], *const stop = out + starts[task + 1], i = begin;
+    // Without branches while a word's eight stores stay inside this task's part, whichever of them count.
+    for (; i + 8 <= end && to + 8 <= stop; i += 8) {
+      const std::uint64_t word = load_word(m + i, 8);
+      for (int k = 0; k < 8; ++k) {
+        *to = i + k;
+        to += word >> (8 * k) & 1;
+      }
+    }
+    for (; i < end; i += 8)
       for (std::uint64_t word = load_word(m + i, end - i); word; word &= word - 1) *to++ = i + std::countr_zero(word) / 8;
   });
 }
@@ -136,9 +161,14 @@ inline void move_column(const Blocks& b, const std::int64_t* offsets, std::int64
                         std::int64_t end, T* packed, T* indexed) {
   std::int64_t in_packed, in_indexed;
   b.locate(r, b.plan.ndim, &in_packed, &in_indexed);
+  T *const from = packed + in_packed, *const to = indexed + in_indexed;
+  const std::int64_t step = b.step;
+  if (way != Way::add && step == 1) {
+    for (std::int64_t p = begin; p < end; ++p) move_one<way>(from + p, to + offsets[p]);
+    return;
+  }
   for (std::int64_t p = begin; p < end; ++p)
-    if (way != Way::add || offsets[p] != kSkipped)
-      move_one<way>(packed + in_packed + p * b.step, indexed + in_indexed + offsets[p]);
+    if (way != Way::add || offsets[p] != kSkipped) move_one<way>(from + p * step, to + offsets[p]);
 }
 
 // Positions sorted by the range of memory their block starts in: order[starts[k]..starts[k + 1]) go to range k.

@@ -22,10 +22,11 @@ std::int64_t element(const Array& a, std::int64_t p) {
   return a.data<std::int64_t>()[at];
 }
 
-void add_offsets(const char* op, const Array& index, const IndexedAxis& axis, Array& offsets) {
+void add_offsets(const char* op, const Array& index, const IndexedAxis& axis, const Dims& steps, bool adds,
+                 Array& offsets) {
   std::int64_t bad = -1;
   const Array flat = index.contiguous();
-  kernels::index_offsets(offsets.device(), flat, axis.extent, axis.stride, offsets, &bad);
+  kernels::index_offsets(offsets.device(), flat, axis.extent, axis.stride, steps, adds, offsets, &bad);
   if (bad >= 0)
     fail(ErrorKind::index, op, ": index ", element(flat, bad), " is out of range for axis ", axis.axis, " of extent ",
          axis.extent);
@@ -69,21 +70,10 @@ IndexPlan plan_along(const char* op, const Array& x, int axis, const Array& inde
   check_integer(op, index);
   IndexPlan plan{x.view({}, {}), Array::empty(index.shape(), DType::int64, x.device()), 0};
   if (index.size() == 0) return plan;
-  // Positions along the other axes, as broadcast arrays; they need no check.
-  Array& offsets = plan.offsets;
-  auto* to = offsets.data<std::int64_t>();
-  const std::int64_t last = index.ndim() ? index.shape(-1) : 1, rows = offsets.size() / std::max<std::int64_t>(last, 1);
-  const std::int64_t step = index.ndim() && axis != index.ndim() - 1 ? x.stride(-1) : 0;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    std::int64_t start = 0, left = row;
-    for (int i = index.ndim() - 2; i >= 0; --i) {
-      if (i != axis) start += left % index.shape(i) * x.stride(i);
-      left /= index.shape(i);
-    }
-    for (std::int64_t i = 0; i < last; ++i) *to++ = start + i * step;
-  }
+  Dims steps;  // positions along the other axes need no check
+  for (int i = 0; i < index.ndim(); ++i) steps.push_back(i == axis ? 0 : x.stride(i));
   const IndexedAxis indexed{x.ndim() ? x.shape(axis) : 1, x.ndim() ? x.stride(axis) : 0, axis, index};
-  add_offsets(op, astype(index, DType::int64, false), indexed, offsets);
+  add_offsets(op, astype(index, DType::int64, false), indexed, steps, false, plan.offsets);
   return plan;
 }
 
@@ -106,12 +96,15 @@ IndexPlan plan_index(const char* op, const Array& rest, const std::vector<Indexe
       fail(ErrorKind::index, op, ": index arrays must broadcast, got ", batch, " and ", a.index.shape());
     }
   }
-  IndexPlan plan{rest, zeros(batch, DType::int64, rest.device()), position};
+  IndexPlan plan{rest, Array::empty(batch, DType::int64, rest.device()), position};
   checked_size(result_shape(plan), rest.dtype(), op);
-  for (const IndexedAxis& a : axes) {
+  for (std::size_t k = 0; k < axes.size(); ++k) {
+    const IndexedAxis& a = axes[k];
     check_integer(op, a.index);
     check_same_device(rest, a.index, op);
-    if (plan.offsets.size()) add_offsets(op, astype(a.index, DType::int64, false).broadcast_to(batch, op), a, plan.offsets);
+    if (plan.offsets.size())
+      add_offsets(op, astype(a.index, DType::int64, false).broadcast_to(batch, op), a, Dims::filled(batch.size(), 0),
+                  k > 0, plan.offsets);
   }
   return plan;
 }

@@ -31,8 +31,10 @@ struct ScatterSplit {
 inline constexpr std::int64_t kSkipped = INT64_MIN;  // an offset that scatter_add leaves out
 
 namespace kernels {
-// offsets[p] += wrap(index[p]) * stride. `bad` becomes the first p whose index lies outside [-extent, extent), or stays -1.
-constinit inline Kernel<void(const Array& index, std::int64_t extent, std::int64_t stride, Array& offsets, std::int64_t* bad)>
+// offsets[p] (+)= wrap(index[p]) * stride, and while not `adds` + coordinate_i(p) * steps[i] over the axes of `index`.
+// `bad` becomes the first p whose index lies outside [-extent, extent), or stays -1.
+constinit inline Kernel<void(const Array& index, std::int64_t extent, std::int64_t stride, const Dims& steps, bool adds,
+                             Array& offsets, std::int64_t* bad)>
     index_offsets{"index_offsets"};
 // Row-major positions of the true elements of a contiguous mask, in a new int64 array.
 constinit inline Kernel<void(const Array& mask, Array* positions)> mask_positions{"mask_positions"};
