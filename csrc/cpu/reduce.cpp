@@ -20,7 +20,7 @@ struct Fold {
   T divisor = T(1);
 
   State identity() const { return Op::template identity<S>(); }
-  void row(State& state, const S* x, std::int64_t n, std::int64_t) const { state = combine(state, fold<Op>(x, n)); }
+  [[gnu::noinline]] void row(State& state, const S* x, std::int64_t n, std::int64_t) const { state = combine(state, fold<Op>(x, n)); }
   State combine(State a, State b) const { return Op::template apply<S>(a, b); }
   Output finish(State s) const {
     if constexpr (std::is_floating_point_v<T>) return s / divisor;
@@ -33,7 +33,7 @@ struct Fold {
     alignas(64) S values[kCapacity];
 
     void reset(const Fold& f, std::int64_t n) { std::fill_n(values, n, f.identity()); }
-    void add(const S* const* rows, int count, std::int64_t n, std::int64_t) {
+    [[gnu::noinline]] void add(const S* const* rows, int count, std::int64_t n, std::int64_t) {
       constexpr std::int64_t W = kFoldBytes / static_cast<int>(sizeof(S));
       const auto op = [](auto a, auto b) { return Op::template apply<S>(a, b); };
       const auto eight = [&](auto v, auto load) {
@@ -73,7 +73,7 @@ struct Count {
   static constexpr DType kDType = DType::boolean;
 
   State identity() const { return 0; }
-  void row(State& state, const Element* x, std::int64_t n, std::int64_t) const {
+  [[gnu::noinline]] void row(State& state, const Element* x, std::int64_t n, std::int64_t) const {
     std::uint32_t total = 0;
     for (std::int64_t i = 0; i < n; ++i) total += x[i];
     state += total;
@@ -87,7 +87,7 @@ struct Count {
     static constexpr bool kFolds = true;
 
     void reset(const Count&, std::int64_t n) { std::fill_n(values, n, 0u); }
-    void add(const Element* const* rows, int count, std::int64_t n, std::int64_t) {
+    [[gnu::noinline]] void add(const Element* const* rows, int count, std::int64_t n, std::int64_t) {
       std::uint32_t* __restrict const v = values;
       for (int r = 0; r < count; ++r) {
         const Element* const a = rows[r];

@@ -26,7 +26,7 @@ struct Arg {
   }
 
   State identity() const { return {T(0), -1}; }
-  void row(State& state, const T* x, std::int64_t n, std::int64_t at) const {
+  [[gnu::noinline]] void row(State& state, const T* x, std::int64_t n, std::int64_t at) const {
     const T best = fold<Op>(x, n);
     if (state.at >= 0 && !beats(best, state.value)) return;
     std::int64_t i = 0;
@@ -57,7 +57,7 @@ struct Arg {
     static constexpr bool kFolds = false;
 
     void reset(const Arg&, std::int64_t) { first = -1; }
-    void add(const T* const* rows, int count, std::int64_t n, std::int64_t at) {
+    [[gnu::noinline]] void add(const T* const* rows, int count, std::int64_t n, std::int64_t at) {
       T* __restrict const v = values;
       Index* __restrict const p = places;
       int r = 0;

@@ -141,7 +141,8 @@ class Reducer {
  private:
   using Buffer = std::unique_ptr<State[]>;
 
-  State fold_rows(std::int64_t offset, std::int64_t begin, std::int64_t end) const {
+  // Not inlined into each of its callers, nor are the next two: machine code for every dtype adds up.
+  [[gnu::noinline]] State fold_rows(std::int64_t offset, std::int64_t begin, std::int64_t end) const {
     State state = f_.identity();
     const int inner = plan_.reduced_shape.size() - 1;
     alignas(64) std::byte memory[kBlock * sizeof(T)];
@@ -197,7 +198,7 @@ class Reducer {
     std::int64_t spread;  // that many terms lie one after the other in memory and count as columns of their own
   };
 
-  void fold_columns(typename F::Columns& block, const Tile& tile) const {
+  [[gnu::noinline]] void fold_columns(typename F::Columns& block, const Tile& tile) const {
     const std::int64_t stride = plan_.kept_x.back();
     alignas(64) std::byte memory[kTileRows][kStagedColumns * sizeof(T)];
     block.reset(f_, tile.columns * tile.spread);
@@ -214,7 +215,7 @@ class Reducer {
   }
 
   // Narrow rows without gaps between them: as many as fill a wide row are folded at once, then the wide row is folded.
-  void fold_spread(typename F::Columns& block, const Tile& tile) const {
+  [[gnu::noinline]] void fold_spread(typename F::Columns& block, const Tile& tile) const {
     if constexpr (F::Columns::kFolds) {
       const std::int64_t wide = tile.columns * tile.spread;
       const T* at = reinterpret_cast<const T*>(source_.base) + tile.offset + tile.begin * tile.columns;
