@@ -238,7 +238,7 @@ def test_values() -> None:
     x[:] = [4, 5, 6]
     x[1:] = np.array([7, 8])
     assert [int(v) for v in x] == [4, 7, 8]
-    with pytest.raises(ValueError, match="read-only|broadcast"):
+    with pytest.raises(ValueError, match=r"read-only|broadcast"):
         tc.broadcast_to(tc.ones(1), (3,))[0:2] = 1.0
 
 

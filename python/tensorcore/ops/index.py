@@ -59,7 +59,7 @@ def _freeze(key: Any) -> tuple[Any, list[Any]]:
         if isinstance(item, Tensor):
             frame.append(_Slot)
             arrays.append(item)
-        elif item is None or item is Ellipsis or isinstance(item, (int, slice)) and not isinstance(item, bool):
+        elif item is None or item is Ellipsis or (isinstance(item, (int, slice)) and not isinstance(item, bool)):
             frame.append(item)
         else:
             frame.append(_Slot)
@@ -249,7 +249,8 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
         for i, (m, n) in enumerate(zip(x.shape, indices.shape, strict=True)):
             if i != axis and m != n and m != 1 and n != 1:
                 raise ValueError(
-                    f"take_along_axis: shapes must broadcast except along axis {axis}, got {x.shape} and {indices.shape}"
+                    f"take_along_axis: shapes must broadcast except along axis {axis}, "
+                    f"got {x.shape} and {indices.shape}"
                 )
             shape.append(n if m == 1 else m)
         x = x.broadcast_to((*shape[:axis], x.shape[axis], *shape[axis + 1 :]))

@@ -9,11 +9,11 @@ from ...declare import differentiable
 
 
 @differentiable(g=lambda g, input, padding_idx: _gradient_rule(g, input, padding_idx), input=None)
-def _embedding_gradient(g: Any, input: Any, rows: int, padding_idx: int | None) -> Any:  # noqa: A002
+def _embedding_gradient(g: Any, input: Any, rows: int, padding_idx: int | None) -> Any:
     return _core.embedding_gradient(g, input, rows, padding_idx)
 
 
-def _gradient_rule(g: Any, input: Any, padding_idx: int | None) -> Any:  # noqa: A002
+def _gradient_rule(g: Any, input: Any, padding_idx: int | None) -> Any:
     rows = embedding(input, g)
     if padding_idx is None:
         return rows
@@ -28,7 +28,7 @@ def _gradient_rule(g: Any, input: Any, padding_idx: int | None) -> Any:  # noqa:
         g, input, weight_shape[0], padding_idx
     ),
 )
-def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:  # noqa: A002
+def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     """The rows of `weight` that `input` names: out[..., :] = weight[input[...], :].
 
     `input` is an integer tensor of any shape, `weight` has the shape (rows, features); the result has
