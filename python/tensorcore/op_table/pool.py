@@ -79,7 +79,8 @@ ROWS = [
        distinct((2, 3, 9)),
        errors=[(lambda: F.max_pool1d(ones(2), 2), ValueError,
                 "max_pool1d: x must have 2 or 3 axes ((batch,) channels, 1 of space), got shape (2,)")]),
-    Op("max_pool2d", lambda x: F.max_pool2d(x, 2), lambda x: pooled(x, [windows(5, 2, 2, 0), windows(6, 2, 2, 0)], maximum),
+    Op("max_pool2d", lambda x: F.max_pool2d(x, 2),
+       lambda x: pooled(x, [windows(5, 2, 2, 0), windows(6, 2, 2, 0)], maximum),
        distinct((2, 3, 5, 6)),
        errors=[
            (lambda: F.max_pool2d(ones(1, 1, 4, 4), 2, padding=2), ValueError,
