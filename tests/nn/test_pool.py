@@ -8,6 +8,16 @@ import pytest
 import tensorcore as tc
 import tensorcore.nn.functional as F
 
+
+@pytest.fixture(autouse=True)
+def _one_thread_in_torch():
+    """Its threads spin between calls and would take the processor from ours."""
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+
 SPACE = {1: (11,), 2: (7, 10), 3: (4, 5, 6)}
 
 
