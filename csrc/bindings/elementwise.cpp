@@ -40,6 +40,7 @@ const Binder binder{[](PyObject* module) {
   bind_unary(module, functors::UnaryMathOps{});
   bind_unary(module, functors::UnaryActivationOps{});
   bind_binary(module, functors::BinaryArithmeticOps{});
+  bind_binary(module, functors::DivisionOps{});
   bind_binary(module, functors::BinaryLogicOps{});
   bind_binary(module, functors::SwappedOps{});
   bind_binary(module, functors::BinaryActivationOps{});

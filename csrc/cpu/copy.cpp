@@ -2,11 +2,15 @@
 #include "ops/copy.h"
 
 #include "cpu/parallel.h"
+#include "cpu/simd/vec.h"
 #include "cpu/stage.h"
 #include "ops/loop_plan.h"
 
 namespace tc::cpu {
 namespace {
+
+template <class From, class To>
+constexpr bool kHalfAndFloat = contains(HalfFloats{}, dtype_of<From>()) && std::is_same_v<To, float>;
 
 template <class From, class To>
 void move_row(const std::byte* source, std::int64_t source_stride, std::byte* destination,
@@ -16,6 +20,11 @@ void move_row(const std::byte* source, std::int64_t source_stride, std::byte* de
   if (source_stride == 1 && destination_stride == 1) {
     if constexpr (std::is_same_v<From, To>) {
       std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(To));
+    } else if constexpr (kHalfAndFloat<From, To> || kHalfAndFloat<To, From>) {
+      constexpr std::int64_t lanes = simd::kLanes<float>;
+      std::int64_t i = 0;
+      for (; i + lanes <= n; i += lanes) simd::store(to + i, simd::load(from + i));
+      if (i < n) simd::store_partial(to + i, n - i, simd::load_partial(from + i, n - i));
     } else {
       for (std::int64_t i = 0; i < n; ++i) to[i] = convert<To>(from[i]);
     }

@@ -150,10 +150,13 @@ namespace {
 
 template <class T>
 void where_loop(const void* const* in, void* out, std::int64_t n, const Params&) {
-  const auto* condition = static_cast<const bool*>(in[0]);
+  const auto* condition = static_cast<const std::uint8_t*>(in[0]);  // 0 or 1
   const auto *a = static_cast<const T*>(in[1]), *b = static_cast<const T*>(in[2]);
   auto* y = static_cast<T*>(out);
-  for (std::int64_t i = 0; i < n; ++i) y[i] = condition[i] ? a[i] : b[i];
+  for (std::int64_t i = 0; i < n; ++i) {
+    const T mask = static_cast<T>(T(0) - T(condition[i]));
+    y[i] = static_cast<T>(b[i] ^ ((a[i] ^ b[i]) & mask));
+  }
 }
 
 void where(const Array& condition, const Array& a, const Array& b, Array& y) {

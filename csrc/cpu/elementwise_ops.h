@@ -7,9 +7,9 @@
 namespace tc::simd {
 inline namespace TC_ISA {
 // Where functors, which know no vector types, find these functions by their arguments.
-using math::acos, math::acosh, math::asin, math::asinh, math::atan, math::atanh;
-using math::cos, math::cosh, math::erf, math::exp, math::exp2, math::expm1;
-using math::log, math::log10, math::log1p, math::log2, math::logaddexp;
+using math::acos, math::acosh, math::asin, math::asinh, math::atan, math::atan2, math::atanh;
+using math::cos, math::cosh, math::erf, math::exp, math::exp2, math::expm1, math::hypot;
+using math::log, math::log10, math::log1p, math::log2, math::logaddexp, math::pow;
 using math::sigmoid, math::sin, math::sinh, math::softplus, math::tan, math::tanh;
 }  // namespace TC_ISA
 }  // namespace tc::simd

@@ -136,7 +136,8 @@ struct FloorDivide : Op<"floor_divide", Numeric> {
       V quotient = (a - remainder) / b;
       if (remainder != 0 && (remainder < 0) != (b < 0)) quotient -= 1;
       if (quotient == 0) return std::copysign(V(0), a / b);
-      return std::nearbyint(quotient);
+      const V whole = std::floor(quotient);  // a - remainder was rounded: quotient is whole but for that
+      return quotient - whole > V(0.5) ? whole + 1 : whole;
     }
   }
 };
@@ -162,7 +163,6 @@ TC_HD V power_by(V a, int exponent) {
   return exponent == 1 ? a : exponent == 2 ? a * a : exponent == 3 ? a * a * a : constant<V>(1) / a;
 }
 struct Pow : Op<"pow", Numeric> {
-  static constexpr bool scalar_only = true;
   template <class V>
   static TC_HD V apply(V a, V b) {
     if constexpr (kIsInt<V>) {  // a negative power is 1/a^|b| rounded to zero
@@ -174,8 +174,9 @@ struct Pow : Op<"pow", Numeric> {
         if (b == 0) return result;
       }
     } else {
-      if (b == 1 || b == 2 || b == 3 || b == -1) return power_by(a, static_cast<int>(b));
-      return std::pow(a, b);
+      V result = pow(a, b);
+      for (const int small : {1, 2, 3, -1}) result = select(b == constant<V>(small), power_by(a, small), result);
+      return result;
     }
   }
 };

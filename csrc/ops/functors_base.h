@@ -97,6 +97,9 @@ template <Scalar T> TC_HD T asinh(T x) { return std::asinh(x); }
 template <Scalar T> TC_HD T acosh(T x) { return std::acosh(x); }
 template <Scalar T> TC_HD T atanh(T x) { return std::atanh(x); }
 template <Scalar T> TC_HD T erf(T x) { return std::erf(x); }
+template <Scalar T> TC_HD T pow(T x, T y) { return std::pow(x, y); }
+template <Scalar T> TC_HD T atan2(T y, T x) { return std::atan2(y, x); }
+template <Scalar T> TC_HD T hypot(T x, T y) { return std::hypot(x, y); }
 template <Scalar T> TC_HD T copysign(T x, T sign) { return std::copysign(x, sign); }
 template <Scalar T> TC_HD T min(T a, T b) { return a < b || a != a ? a : b; }  // NaN if either is NaN
 template <Scalar T> TC_HD T max(T a, T b) { return a > b || a != a ? a : b; }

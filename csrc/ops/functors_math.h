@@ -93,14 +93,12 @@ struct Erf : Op<"erf", WideFloats> {
   static TC_HD V apply(V x) { return erf(x); }
 };
 struct Atan2 : Op<"atan2", WideFloats> {
-  static constexpr bool scalar_only = true;
   template <class V>
-  static TC_HD V apply(V a, V b) { return std::atan2(a, b); }
+  static TC_HD V apply(V a, V b) { return atan2(a, b); }
 };
 struct Hypot : Op<"hypot", WideFloats> {
-  static constexpr bool scalar_only = true;
   template <class V>
-  static TC_HD V apply(V a, V b) { return std::hypot(a, b); }
+  static TC_HD V apply(V a, V b) { return hypot(a, b); }
 };
 struct Logaddexp : Op<"logaddexp", WideFloats> {  // log(exp(a) + exp(b))
   template <class V>

@@ -166,3 +166,22 @@ def test_pow_of_one_exponent_has_the_bits_of_mixed_exponents() -> None:
             b = np.asarray(tc.pow(tc.asarray(x), tc.asarray(mixed)))
         same = np.arange(2000) % 7 != 0
         np.testing.assert_array_equal(a[same], b[same])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_division_rounded_down_has_the_bits_of_numpy(dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    n = 20_000
+    b = (rng.standard_normal(n) * 10.0 ** rng.integers(-8, 8, n)).astype(dtype)
+    near_whole = (b.astype(np.float64) * rng.integers(-3000, 3000, n)).astype(dtype)  # quotients beside whole numbers
+    for a in (
+        near_whole,
+        np.nextafter(near_whole, np.array(np.inf, dtype)),
+        np.nextafter(near_whole, np.array(-np.inf, dtype)),
+        (rng.standard_normal(n) * 10.0 ** rng.integers(-20, 20, n)).astype(dtype),
+    ):
+        for name in ("floor_divide", "remainder"):
+            got = np.asarray(getattr(tc, name)(tc.asarray(a), tc.asarray(b)))
+            expected = getattr(np, name)(a, b)
+            np.testing.assert_array_equal(got, expected)
+            np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))

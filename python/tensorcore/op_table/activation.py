@@ -83,4 +83,8 @@ ROWS = [
     row("selu", lambda x: 1.0507009873554805 * elu(x, 1.6732632423543772), away(0)),
     row("celu", lambda x: elu(x, 2.0, 0.5), away(0), 2.0,
         errors=[(lambda: F.celu(tc.ones(2), 0), ValueError, "celu: alpha must not be 0")]),
+    Op("glu", F.glu, lambda x: x[..., :3] * sigmoid(x[..., 3:]), normal((3, 4, 6)), FLOATS,
+       empty=lambda: [(0, 6)],
+       errors=[(lambda: F.glu(tc.ones((2, 3))), ValueError, "glu: the extent of axis 1 must be even, got 3")]),
+    Op("glu[axis]", lambda x: F.glu(x, axis=0), lambda x: x[:2] * sigmoid(x[2:]), normal((4, 5)), FLOATS),
 ]  # fmt: skip

@@ -155,6 +155,13 @@ _elu = unary(
     params=["alpha", "scale", "rate"],
     doc="scale · x above 0, scale · alpha · (exp(rate · x) - 1) below.",
 )
+_glu = binary(
+    _core.glu,
+    x1=lambda g, x2: g * sigmoid(x2),
+    x2=lambda g, x1, x2: g * x1 * sigmoid(x2) * sigmoid(-x2),
+    doc="x1 · sigmoid(x2).",
+)
+
 # ---- functions with settings ----------------------------------------------------------------------------------------
 
 
@@ -289,7 +296,31 @@ def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
     return _elu(x, alpha, 1.0, 1 / alpha)  # type: ignore[no-any-return]
 
 
+def glu(x: Tensor, axis: int = -1) -> Tensor:
+    """a · sigmoid(b), with a and b the two halves of `x` along `axis`.
+
+    ValueError if the extent of `axis` is odd, IndexError if there is no such axis. Of Dauphin et al.,
+    Language modeling with gated convolutional networks (2017).
+
+    Example:
+        >>> tc.nn.functional.glu(tc.asarray([3.0, 0.0]))
+        tensor([1.5])
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"glu: x must be a Tensor, got {type(x).__name__}")
+    if not -x.ndim <= axis < x.ndim:
+        raise IndexError(f"glu: axis must be in [-{x.ndim}, {x.ndim}), got {axis}")
+    axis %= x.ndim
+    extent = x.shape[axis]
+    if extent % 2:
+        raise ValueError(f"glu: the extent of axis {axis} must be even, got {extent}")
+    before = (slice(None),) * axis
+    half = extent // 2
+    a, b = x[(*before, slice(0, half))], x[(*before, slice(half, extent))]
+    return _glu(a, b)  # type: ignore[no-any-return]
+
+
 __all__ = [
-    "celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish", "prelu",
+    "celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish", "prelu",
     "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "step", "tanh", "threshold",
 ]  # fmt: skip
