@@ -114,6 +114,7 @@ struct Vec {
   using Scalar = T;
   using Int = IntOf<T>;
   static constexpr bool kIsFloat = std::is_floating_point_v<T>;
+  using Wrapping = Native<std::conditional_t<kIsFloat, T, UintOf<T>>>;  // integer overflow wraps
   Native<T> v;
 
   Vec() = default;
@@ -139,11 +140,11 @@ struct Vec {
   }
   TC_INLINE T operator[](int lane) const { return v[lane]; }
 
-  TC_INLINE friend Vec operator+(Vec a, Vec b) { return a.v + b.v; }
-  TC_INLINE friend Vec operator-(Vec a, Vec b) { return a.v - b.v; }
-  TC_INLINE friend Vec operator*(Vec a, Vec b) { return a.v * b.v; }
+  TC_INLINE friend Vec operator+(Vec a, Vec b) { return (Native<T>)((Wrapping)a.v + (Wrapping)b.v); }
+  TC_INLINE friend Vec operator-(Vec a, Vec b) { return (Native<T>)((Wrapping)a.v - (Wrapping)b.v); }
+  TC_INLINE friend Vec operator*(Vec a, Vec b) { return (Native<T>)((Wrapping)a.v * (Wrapping)b.v); }
   TC_INLINE friend Vec operator/(Vec a, Vec b) { return a.v / b.v; }
-  TC_INLINE friend Vec operator-(Vec a) { return -a.v; }
+  TC_INLINE friend Vec operator-(Vec a) { return (Native<T>)(-(Wrapping)a.v); }
   TC_INLINE Vec& operator+=(Vec b) { return *this = *this + b; }
   TC_INLINE Vec& operator-=(Vec b) { return *this = *this - b; }
   TC_INLINE Vec& operator*=(Vec b) { return *this = *this * b; }

@@ -243,7 +243,7 @@ TC_INLINE T reduce(Vec<T> x, Op op) {
     return op(static_cast<T>(pair[0]), static_cast<T>(pair[1]));
 #else
   T lanes[kLanes<T>];
-  store(lanes, x);
+  std::memcpy(lanes, &x.v, sizeof lanes);
   for (int width = kLanes<T> / 2; width > 0; width /= 2)
     for (int i = 0; i < width; ++i) lanes[i] = op(lanes[i], lanes[i + width]);
   return lanes[0];
@@ -251,7 +251,11 @@ TC_INLINE T reduce(Vec<T> x, Op op) {
 }
 template <class T>
 TC_INLINE T reduce_add(Vec<T> x) {
-  return reduce(x, [](auto a, auto b) TC_INLINE_LAMBDA { return a + b; });
+  const auto add = [](auto a, auto b) TC_INLINE_LAMBDA { return a + b; };
+  if constexpr (Vec<T>::kIsFloat)
+    return reduce(x, add);
+  else
+    return static_cast<T>(reduce(bit_cast<UintOf<T>>(x), add));  // overflow wraps
 }
 // NaN if any lane is NaN.
 template <class T>
