@@ -445,6 +445,13 @@ def recurrent(kind: str, steps: int, batch: int, inputs: int, hidden: int) -> Ca
     }
     names = ("x", "w", "r", "bi", "bh")
 
+    def scaled(x: Inputs) -> Inputs:
+        """Weights within ±1/√H: larger ones make the recurrence chaotic, and rounding errors grow without bound."""
+        return {n: v if n in ("x", "g") else v * hidden**-0.5 for n, v in x.items()}
+
+    def leaves(x: Inputs) -> Inputs:
+        return {n: v if n == "g" else v.detach().requires_grad_(True) for n, v in scaled(x).items()}
+
     def build_tc(tc: Any, x: Inputs) -> Callable[[], Any]:
         zero = tc.zeros((1, batch, hidden), dtype=x["x"].dtype)
         state = (zero, zero) if kind == "lstm" else zero
@@ -452,7 +459,7 @@ def recurrent(kind: str, steps: int, batch: int, inputs: int, hidden: int) -> Ca
         def call(*args: Any) -> Any:
             return getattr(tc.nn.functional, kind)(args[0], state, args[1:])[0]
 
-        return _with_gradients(lambda lib: call, names, names)(tc, x)
+        return _with_gradients(lambda lib: call, names, names)(tc, leaves(x))
 
     def build_torch(torch: Any, x: Inputs) -> Callable[[], Any]:
         zero = torch.zeros(1, batch, hidden, dtype=x["x"].dtype)
@@ -461,11 +468,12 @@ def recurrent(kind: str, steps: int, batch: int, inputs: int, hidden: int) -> Ca
         def call(*args: Any) -> Any:
             return getattr(torch, kind)(args[0], state, args[1:], True, 1, 0.0, True, False, False)[0]
 
-        return _with_gradients(lambda lib: call, names, names)(torch, x)
+        return _with_gradients(lambda lib: call, names, names)(torch, leaves(x))
 
     def reference(x: Inputs) -> Any:
         from . import references
 
+        x = scaled(x)
         return getattr(references, kind)(*(x[n] for n in names), x["g"])
 
     flops = 3 * 2.0 * steps * batch * gates * hidden * (inputs + hidden)
@@ -476,7 +484,6 @@ def recurrent(kind: str, steps: int, batch: int, inputs: int, hidden: int) -> Ca
         {"tc": build_tc, "torch": build_torch},
         reference,
         flops=flops,
-        grads=names,
         terms=steps * batch * 4,
     )
 
