@@ -131,7 +131,8 @@ struct FloorDivide : Op<"floor_divide", Numeric> {
       const V quotient = static_cast<V>(a / b);
       return static_cast<V>(quotient - (a % b != 0 && (a < 0) != (b < 0)));
     } else {
-      if (b == 0) return a / b;
+      // The array API standard asks for floor(a / b) of infinities, where Python and NumPy give NaN or -1.
+      if (b == 0 || std::isinf(a) || std::isinf(b)) return std::floor(a / b);
       const V remainder = std::fmod(a, b);
       V quotient = (a - remainder) / b;
       if (remainder != 0 && (remainder < 0) != (b < 0)) quotient -= 1;

@@ -94,7 +94,7 @@ def test_inspection() -> None:
     assert info.dtypes(kind="integral") == {
         n: getattr(tc, n) for n in ("uint8", "int8", "int16", "int32", "int64")
     }
-    assert len(info.dtypes(device="cpu")) == 10
+    assert len(info.dtypes(device="cpu")) == 8
     assert tc.ones(1).__array_namespace__(api_version="2024.12") is tc
     with pytest.raises(ValueError, match="api_version must be one of"):
         tc.ones(1).__array_namespace__(api_version="1999.01")

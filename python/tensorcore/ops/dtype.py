@@ -228,9 +228,17 @@ class NamespaceInfo:
         return {"real floating": _core.float32, "integral": _core.int64, "indexing": _core.int64}
 
     def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, Any]:
-        """The dtypes by name, of one kind (see `isdtype`) if given."""
+        """The standard's dtypes (float16 and bfloat16 are none) by name, of one kind if given.
+
+        `kind` is as for `isdtype`.
+        """
         _check_device(device)
-        return {d.name: d for d in _DTYPES if kind is None or isdtype(d, kind)}
+        return {
+            d.name: d
+            for d in _DTYPES
+            if d.kind != "float" or d.itemsize > 2
+            if kind is None or isdtype(d, kind)
+        }
 
 
 def _check_device(device: Any) -> None:

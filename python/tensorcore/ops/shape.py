@@ -74,7 +74,7 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Any:
 
 
 @differentiable(x=lambda g, axis: squeeze(g, axis))
-def expand_dims(x: Any, /, *, axis: Shape = 0) -> Any:
+def expand_dims(x: Any, /, axis: Shape = 0) -> Any:
     """A view with new axes of extent one at the positions `axis` of the result.
 
     IndexError for a position out of range, ValueError for repeated ones.
