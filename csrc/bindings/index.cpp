@@ -116,7 +116,7 @@ struct Located {
 // A mask over `count` axes of x from `axis` on, as one indexed axis where the axes' memory merges, else as several.
 void add_mask(const Array& x, int axis, const Array& mask, std::vector<IndexedAxis>& axes) {
   for (int i = 0; i < mask.ndim(); ++i)
-    check_index(mask.shape(i) == x.shape(axis + i), "getitem: the mask of shape ", mask.shape(),
+    check_index(mask.shape(i) == x.shape(axis + i) || mask.shape(i) == 0, "getitem: the mask of shape ", mask.shape(),
                 " does not fit axis ", axis + i, " of extent ", x.shape(axis + i));
   const Array positions = ops::mask_positions(mask);
   if (mask.ndim() == 0) return axes.push_back({1, 0, axis, positions});

@@ -123,7 +123,7 @@ def _layout(values: Any, write: Any, indent: int, depth: int) -> str:
 _UNMARKED = ("bool", "int64", "float32")  # dtypes that the elements' text tells
 
 
-def __repr__(self: Tensor) -> str:
+def __repr__(self: Tensor) -> str:  # noqa: N807
     prefix = "tensor("
     notes = []
     if self.device.type != "cpu":
@@ -164,7 +164,7 @@ def _repr_html_(self: Tensor) -> str:
     x = self.detach()
     if x.ndim > 2:  # the first matrix stands for the others
         head += f"<br><small>matrix {(0,) * (x.ndim - 2)} of {x.size // (x.shape[-1] * x.shape[-2])}</small>"
-    shape, strides = ((1, 1) + x.shape)[-2:], ((0, 0) + x.strides)[-2:]
+    shape, strides = ((1, 1, *x.shape))[-2:], ((0, 0, *x.strides))[-2:]
     rows = _corners(
         _core.strided_view(x, shape, strides, 0),
         _HTML_ROWS // 2 if max(shape) > _HTML_ROWS else None,

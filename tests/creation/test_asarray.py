@@ -41,7 +41,7 @@ def test_tensors_inside_lists() -> None:
     x = tc.asarray([[tc.asarray(1, dtype=tc.int8), 2], tc.arange(2, dtype=tc.int16)])
     assert x.dtype is tc.int16
     assert x.tolist() == [[1, 2], [0, 1]]
-    with pytest.raises(RuntimeError, match="requires grad; use tc.stack"):
+    with pytest.raises(RuntimeError, match=r"requires grad; use tc\.stack"):
         tc.asarray([tc.tensor(1.0, requires_grad=True)])
 
 
@@ -64,7 +64,7 @@ def test_ragged_lists_name_the_place(value: list, text: str) -> None:
 
 @pytest.mark.parametrize("value", ["abc", None, {}, {1}, 1j, object(), [None], ["a"], [1j], int])
 def test_not_numbers(value: object) -> None:
-    with pytest.raises(TypeError, match="^asarray: elements must be numbers, got"):
+    with pytest.raises(TypeError, match=r"^asarray: elements must be numbers, got"):
         tc.asarray(value)
 
 
@@ -84,7 +84,7 @@ def test_a_list_that_changes_while_it_is_read() -> None:
             return np.zeros(())
 
     victim[0] = Shrinks()
-    with pytest.raises(ValueError, match="asarray: the nested sequences changed|equal lengths"):
+    with pytest.raises(ValueError, match=r"the nested sequences changed|equal lengths"):
         tc.asarray([victim, [1, 2, 3]])
 
 

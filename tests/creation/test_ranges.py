@@ -98,7 +98,7 @@ def test_eye_and_triangles_on_every_diagonal() -> None:
         m = np.arange(2.0 * rows * columns).reshape(2, rows, columns) + 1
         np.testing.assert_array_equal(tc.tril(tc.asarray(m), k=k), np.tril(m, k))
         np.testing.assert_array_equal(tc.triu(tc.asarray(m), k=k), np.triu(m, k))
-    for k in (2**63 - 1, -(2**63)):
+    for k in (2**63 - 1, -(2**63), 2**70, -(2**70)):
         assert tc.eye(2, k=k).tolist() == [[0, 0], [0, 0]]
         assert tc.tril(tc.ones((2, 2)), k=k).tolist() == [[k > 0] * 2] * 2
     assert tc.eye(3, dtype=tc.bool).dtype is tc.bool

@@ -50,7 +50,7 @@ def test_huge_tensors_print_their_corners() -> None:
 def test_format() -> None:
     assert f"{tc.asarray(1.2345):.2f}" == "1.23"
     assert f"{tc.arange(2)}" == "tensor([0, 1])"
-    with pytest.raises(TypeError, match="only 0-d tensors take a format such as '.2f'"):
+    with pytest.raises(TypeError, match=r"only 0-d tensors take a format such as '\.2f'"):
         f"{tc.ones(2):.2f}"
 
 

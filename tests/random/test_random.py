@@ -95,7 +95,7 @@ def test_threads_share_a_generator() -> None:
 
     def work() -> None:
         for _ in range(50):
-            parts.append(random.randint(64, 0, 2**62, generator=g).tolist())  # noqa: PERF401
+            parts.append(random.randint(64, 0, 2**62, generator=g).tolist())
 
     workers = [threading.Thread(target=work) for _ in range(4)]
     for w in workers:
@@ -111,7 +111,7 @@ def test_uniform_distribution(dtype: str) -> None:
     kind = getattr(tc, dtype)
     x = random.rand(200_000, generator=tc.Generator(1), dtype=kind).astype(tc.float64)
     x = np.asarray(x)
-    assert 0 <= x.min()
+    assert x.min() >= 0
     assert x.max() < 1
     assert abs(x.mean() - 0.5) < 5 * np.sqrt(1 / 12 / x.size) + 0.002 * (dtype == "bfloat16")
     assert abs(x.var() - 1 / 12) < 0.001

@@ -228,6 +228,11 @@ def linspace(
     return make(first, last, num, bool(endpoint), dtype, device)  # type: ignore[no-any-return]
 
 
+def _diagonal(k: int) -> int:
+    """`k`, held in 63 bits: a diagonal so far outside is the same as any other outside."""
+    return max(-(2**62), min(2**62, operator.index(k)))
+
+
 def eye(
     n_rows: int,
     n_cols: int | None = None,
@@ -241,7 +246,7 @@ def eye(
     return _core.eye(  # type: ignore[no-any-return]
         n_rows,
         n_rows if n_cols is None else n_cols,
-        k,
+        _diagonal(k),
         _core.float32 if dtype is None else dtype,
         "cpu" if device is None else device,
     )
@@ -278,13 +283,13 @@ def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
 @differentiable(x=lambda g, k: tril(g, k=k))
 def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
     """The elements on and below the k-th diagonal of each matrix, zeros above; at least two axes."""
-    return _core.triangle(x, k, False)  # type: ignore[no-any-return]
+    return _core.triangle(x, _diagonal(k), False)  # type: ignore[no-any-return]
 
 
 @differentiable(x=lambda g, k: triu(g, k=k))
 def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
     """The elements on and above the k-th diagonal of each matrix, zeros below; at least two axes."""
-    return _core.triangle(x, k, True)  # type: ignore[no-any-return]
+    return _core.triangle(x, _diagonal(k), True)  # type: ignore[no-any-return]
 
 
 __all__ = [

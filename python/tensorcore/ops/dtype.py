@@ -248,7 +248,7 @@ def _check_device(device: Any) -> None:
         raise TypeError(f"device: must be a Device or its name, got {type(device).__name__}")
 
 
-def __array_namespace_info__() -> NamespaceInfo:
+def __array_namespace_info__() -> NamespaceInfo:  # noqa: N807
     """Inspection of the package: capabilities, devices, dtypes."""
     return NamespaceInfo()
 

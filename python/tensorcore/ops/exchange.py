@@ -15,7 +15,7 @@ def tolist(x: Tensor) -> Any:
     return _core.tolist(x)
 
 
-def __dlpack__(
+def __dlpack__(  # noqa: N807
     self: Tensor,
     /,
     *,
@@ -32,12 +32,12 @@ def __dlpack__(
     return _core.dlpack_export(self, stream, max_version, dl_device, copy)
 
 
-def __dlpack_device__(self: Tensor, /) -> tuple[int, int]:
+def __dlpack_device__(self: Tensor, /) -> tuple[int, int]:  # noqa: N807
     """The DLPack device type and number of this tensor: (1, 0) on the CPU."""
     return _core.dlpack_device(self)  # type: ignore[no-any-return]
 
 
-def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
+def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: N807
     """This tensor as a NumPy array, sharing memory unless `dtype` differs or `copy` is True.
 
     Raises RuntimeError if the tensor requires grad, TypeError for bfloat16 and for other devices than
@@ -78,21 +78,21 @@ def _check_leaf(x: Tensor, op: str) -> None:
         )
 
 
-def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
+def __reduce_ex__(self: Tensor, protocol: Any) -> Any:  # noqa: N807
     _check_leaf(self, "pickle")
     memory = _core.as_bytes(self)
     data = pickle.PickleBuffer(memory) if protocol >= 5 else bytes(memory)
     return _restore, (data, self.dtype, self.shape, self.requires_grad)
 
 
-def __copy__(self: Tensor) -> Tensor:
+def __copy__(self: Tensor) -> Tensor:  # noqa: N807
     _check_leaf(self, "copy")
     x: Tensor = _core.alias(self)
     x.requires_grad = self.requires_grad
     return x
 
 
-def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
+def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:  # noqa: N807
     _check_leaf(self, "deepcopy")
     x: Tensor = _core.copy(self)
     x.requires_grad = self.requires_grad
@@ -100,7 +100,7 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return x
 
 
-def __format__(self: Tensor, spec: str) -> str:
+def __format__(self: Tensor, spec: str) -> str:  # noqa: N807
     if spec and self.ndim == 0:
         return format(self.item(), spec)
     if spec:
