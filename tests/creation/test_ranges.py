@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tensorcore as tc
@@ -22,6 +22,7 @@ def test_arange_of_integers(args: tuple) -> None:
     assert tc.arange(*args).dtype is tc.int64
 
 
+@settings(deadline=None)
 @given(
     st.floats(-100, 100),
     st.floats(-100, 100),
@@ -68,6 +69,7 @@ def test_linspace(args: tuple, endpoint: bool) -> None:
     )
 
 
+@settings(deadline=None)
 @given(
     st.floats(allow_nan=False, allow_infinity=False),
     st.floats(allow_nan=False, allow_infinity=False),
