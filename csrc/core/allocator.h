@@ -15,13 +15,14 @@ void free_cpu(void* data, std::size_t bytes) noexcept;  // `bytes` as given to a
 struct MemoryStats {
   std::int64_t allocated;       // bytes in live blocks
   std::int64_t peak_allocated;  // highest `allocated` since the last reset_peak
-  std::int64_t cached;          // bytes in free blocks kept for reuse
+  std::int64_t cached;          // bytes taken from the operating system and not in live blocks
   std::int64_t allocations;     // blocks handed out since the start
   std::int64_t system_allocations;  // of those, how many had to ask the operating system
 };
 MemoryStats memory_stats();
 void reset_peak();
-void empty_cache();                          // gives every cached block back to the operating system
-void set_cache_limit(std::size_t bytes);     // most bytes kept in free blocks
+void empty_cache();  // gives all free memory back to the operating system, but for holes between small live blocks
+                     // and what other threads keep at hand (at most 1 MiB each)
+void set_cache_limit(std::size_t bytes);     // most bytes kept for reuse
 
 }  // namespace tc

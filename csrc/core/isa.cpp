@@ -37,7 +37,8 @@ Isa choose_isa() {
   for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
     if (std::strcmp(wanted, name_of(isa)) != 0) continue;
     if (isa <= supported) return isa;
-    std::fprintf(stderr, "tensorcore: TENSORCORE_ISA=%s ignored: this processor supports up to %s\n", wanted, name_of(supported));
+    std::fprintf(stderr, "tensorcore: TENSORCORE_ISA=%s ignored: this processor supports up to %s\n", wanted,
+                 name_of(supported));
     return supported;
   }
   std::fprintf(stderr, "tensorcore: TENSORCORE_ISA=%s ignored: must be baseline, avx2 or avx512\n", wanted);
@@ -53,9 +54,12 @@ Isa best_isa() {
 
 const char* name_of(Isa isa) {
   switch (isa) {
-    case Isa::baseline: return "baseline";
-    case Isa::avx2: return "avx2";
-    case Isa::avx512: return "avx512";
+    case Isa::baseline:
+      return "baseline";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
   }
   return "unknown";
 }

@@ -2,6 +2,9 @@
 #include "core/machine.h"
 
 #include <sched.h>
+#if defined(__linux__)
+#include <sys/sysinfo.h>
+#endif
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,20 +62,12 @@ int quota_cpus() {
   return static_cast<int>(std::clamp((quota + period - 1) / period, 1LL, 1LL << 20));
 }
 
-std::int64_t memory_bytes() {
-  std::int64_t bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    const std::int64_t limit = std::atoll(first_line(path).c_str());  // 0 for "max" and for no such file
-    if (limit > 0) bytes = std::min(bytes, limit);
-  }
-  return bytes;
-}
-
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
     const std::size_t colon = line.find(':');
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(std::min(colon + 2, line.size()));
+    if (line.starts_with("model name") && colon != std::string::npos)
+      return line.substr(std::min(colon + 2, line.size()));
   }
   return "";
 }
@@ -108,12 +103,11 @@ std::vector<std::string> cpu_features() {
     int reg, bit;  // eax, ebx, ecx, edx
   };
   constexpr Feature features[] = {
-      {"sse4.1", 1, 0, 2, 19},       {"sse4.2", 1, 0, 2, 20},      {"avx", 1, 0, 2, 28},
-      {"f16c", 1, 0, 2, 29},         {"fma", 1, 0, 2, 12},         {"bmi2", 7, 0, 1, 8},
-      {"avx2", 7, 0, 1, 5},          {"avx512f", 7, 0, 1, 16},     {"avx512bw", 7, 0, 1, 30},
-      {"avx512cd", 7, 0, 1, 28},     {"avx512dq", 7, 0, 1, 17},    {"avx512vl", 7, 0, 1, 31},
-      {"avx512vnni", 7, 0, 2, 11},   {"avx512bf16", 7, 1, 0, 5},   {"avx512fp16", 7, 0, 3, 23},
-      {"amx-tile", 7, 0, 3, 24},     {"amx-bf16", 7, 0, 3, 22},    {"amx-int8", 7, 0, 3, 25},
+      {"sse4.1", 1, 0, 2, 19},     {"sse4.2", 1, 0, 2, 20},    {"avx", 1, 0, 2, 28},        {"f16c", 1, 0, 2, 29},
+      {"fma", 1, 0, 2, 12},        {"bmi2", 7, 0, 1, 8},       {"avx2", 7, 0, 1, 5},        {"avx512f", 7, 0, 1, 16},
+      {"avx512bw", 7, 0, 1, 30},   {"avx512cd", 7, 0, 1, 28},  {"avx512dq", 7, 0, 1, 17},   {"avx512vl", 7, 0, 1, 31},
+      {"avx512vnni", 7, 0, 2, 11}, {"avx512bf16", 7, 1, 0, 5}, {"avx512fp16", 7, 0, 3, 23}, {"amx-tile", 7, 0, 3, 24},
+      {"amx-bf16", 7, 0, 3, 22},   {"amx-int8", 7, 0, 3, 25},
   };
   // A feature counts when the operating system saves its registers too: 0x6 for AVX, 0xe6 for AVX-512, 0x60000 for AMX.
   unsigned r[4] = {};
@@ -125,8 +119,10 @@ std::vector<std::string> cpu_features() {
   }
   for (const Feature& f : features) {
     const std::string name = f.name;
-    const std::uint64_t needed = name.starts_with("avx512") ? 0xe6 : name.starts_with("amx") ? 0x60000
-                                 : name.starts_with("avx") || name == "fma" || name == "f16c" ? 0x6 : 0;
+    const std::uint64_t needed = name.starts_with("avx512")                                   ? 0xe6
+                                 : name.starts_with("amx")                                    ? 0x60000
+                                 : name.starts_with("avx") || name == "fma" || name == "f16c" ? 0x6
+                                                                                              : 0;
     if ((saved & needed) != needed || !__get_cpuid_count(f.leaf, f.subleaf, &r[0], &r[1], &r[2], &r[3])) continue;
     if (r[f.reg] & (1u << f.bit)) found.push_back(name);
   }
@@ -138,15 +134,32 @@ std::vector<std::string> cpu_features() {
 
 }  // namespace
 
+std::int64_t memory_bytes() {
+  std::int64_t bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    const std::int64_t limit = std::atoll(first_line(path).c_str());  // 0 for "max" and for no such file
+    if (limit > 0) bytes = std::min(bytes, limit);
+  }
+  return bytes;
+}
+
+std::int64_t memory_with_swap() {
+#if defined(__linux__)
+  struct sysinfo info = {};
+  if (sysinfo(&info) == 0) return memory_bytes() + static_cast<std::int64_t>(info.totalswap) * info.mem_unit;
+#endif
+  return memory_bytes();
+}
+
 int available_cpus() {
   static const int count = std::max(1, std::min(affinity_cpus(), quota_cpus()));
   return count;
 }
 
 const MachineInfo& machine_info() {
-  static const MachineInfo& info = *new MachineInfo{
-      processor_name(), cpu_features(), logical_cpus(), physical_cores(), available_cpus(),
-      cache_bytes(1),   cache_bytes(2), cache_bytes(3), memory_bytes()};
+  static const MachineInfo& info =
+      *new MachineInfo{processor_name(), cpu_features(), logical_cpus(), physical_cores(),  available_cpus(),
+                       cache_bytes(1),   cache_bytes(2), cache_bytes(3), tc::memory_bytes()};
   return info;
 }
 

@@ -1,6 +1,6 @@
-// Philox4x32-10, a counter-based random generator: a block of four 32-bit words is a pure function of a 128-bit counter and
-// a 64-bit key, so any element of a stream can be computed anywhere, in any order.
-// Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+// Philox4x32-10, a counter-based random generator: a block of four 32-bit words is a pure function of a 128-bit counter
+// and a 64-bit key, so any element of a stream can be computed anywhere, in any order. Salmon, Moraes, Dror, Shaw,
+// "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 #pragma once
 #include <cstdint>
 

@@ -2,9 +2,9 @@
 // arithmetic and single correctly rounded operations (explicit fma, no product that a compiler could fuse into a sum),
 // so its bits are the same on every processor, instruction set and number of threads.
 //
-// Layout: a tile is 16 consecutive blocks. 32-bit elements take word w of block b at place 16 w + b of their tile of 64,
-// 64-bit ones the words (2p, 2p + 1) at place 16 p + b of their tile of 32: vector lanes and GPU threads that compute
-// neighbouring blocks write neighbouring elements.
+// Layout: a tile is 16 consecutive blocks. 32-bit elements take word w of block b at place 16 w + b of their tile of
+// 64, 64-bit ones the words (2p, 2p + 1) at place 16 p + b of their tile of 32: vector lanes and GPU threads that
+// compute neighbouring blocks write neighbouring elements.
 #pragma once
 #include <bit>
 #include <cmath>
@@ -43,7 +43,8 @@ TC_HD constexpr std::uint64_t bits_64(Stream stream, std::uint64_t i, std::uint3
   return b.word[2 * pair] | static_cast<std::uint64_t>(b.word[2 * pair + 1]) << 32;
 }
 
-// All words of tile `t` as word[w][b]; flattened, they are the 32-bit elements [64 t, 64 t + 64). Compilers vectorise it.
+// All words of tile `t` as word[w][b]; flattened, they are the 32-bit elements [64 t, 64 t + 64). Compilers vectorise
+// it.
 struct Tile {
   alignas(64) std::uint32_t word[4][kTileBlocks];
 };
@@ -57,7 +58,8 @@ struct Tile {
   std::uint32_t k0 = static_cast<std::uint32_t>(stream.seed), k1 = static_cast<std::uint32_t>(stream.seed >> 32);
   for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
     for (int b = 0; b < kTileBlocks; ++b) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * tile.word[0][b], p1 = std::uint64_t{0xCD9E8D57u} * tile.word[2][b];
+      const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * tile.word[0][b],
+                          p1 = std::uint64_t{0xCD9E8D57u} * tile.word[2][b];
       tile.word[0][b] = static_cast<std::uint32_t>(p1 >> 32) ^ tile.word[1][b] ^ k0;
       tile.word[2][b] = static_cast<std::uint32_t>(p0 >> 32) ^ tile.word[3][b] ^ k1;
       tile.word[1][b] = static_cast<std::uint32_t>(p1);
@@ -67,8 +69,12 @@ struct Tile {
 }
 
 // Uniform in [0, 1): multiples of 2^-24 and of 2^-53, all equally likely and exact.
-TC_HD inline float uniform(std::uint32_t bits) { return static_cast<float>(static_cast<std::int32_t>(bits >> 8)) * 0x1p-24f; }
-TC_HD inline double uniform(std::uint64_t bits) { return static_cast<double>(static_cast<std::int64_t>(bits >> 11)) * 0x1p-53; }
+TC_HD inline float uniform(std::uint32_t bits) {
+  return static_cast<float>(static_cast<std::int32_t>(bits >> 8)) * 0x1p-24f;
+}
+TC_HD inline double uniform(std::uint64_t bits) {
+  return static_cast<double>(static_cast<std::int64_t>(bits >> 11)) * 0x1p-53;
+}
 
 // Uniform in [low, high): rounding of low + u (high - low) could reach `high`, so the result is held below it.
 template <class T>
@@ -81,8 +87,8 @@ struct Interval {
   }
 };
 
-// Uniform integers in [0, span) without bias: the high half of bits * span, where those low halves are rejected that would
-// give some results one more chance than others (Lemire, "Fast random integer generation in an interval", 2019).
+// Uniform integers in [0, span) without bias: the high half of bits * span, where those low halves are rejected that
+// would give some results one more chance than others (Lemire, "Fast random integer generation in an interval", 2019).
 // A rejected element draws again with the next `attempt`, so that it still depends on nothing but its own index.
 // 32 bits serve every span up to 2^32; span 0 means 2^32 and 2^64.
 struct Bounded32 {
@@ -170,7 +176,8 @@ struct Series<double> {
   }
 };
 
-// -2 ln u for u = k / 2^kFractionBits in (0, 1]: u = 2^e m with m in [sqrt(1/2), sqrt(2)), ln m = 2 atanh((m - 1) / (m + 1)).
+// -2 ln u for u = k / 2^kFractionBits in (0, 1]: u = 2^e m with m in [sqrt(1/2), sqrt(2)), ln m = 2 atanh((m - 1) / (m
+// + 1)).
 template <class T>
 [[gnu::always_inline]] TC_HD inline T minus_two_log(typename Series<T>::Int k) {
   using S = Series<T>;
@@ -180,11 +187,13 @@ template <class T>
   const auto exponent = static_cast<typename S::Int>(from_root) >> S::kMantissa;
   const T m = std::bit_cast<T>((from_root & ((Uint{1} << S::kMantissa) - 1)) + S::kRootHalf);
   // Next to 1, k / 2^kFractionBits - 1 is taken from the integer, which has more bits there than m.
-  const T near = static_cast<T>(static_cast<typename S::Int>(static_cast<Uint>(k) - (Uint{1} << S::kFractionBits))) * S::kUnit;
+  const T near =
+      static_cast<T>(static_cast<typename S::Int>(static_cast<Uint>(k) - (Uint{1} << S::kFractionBits))) * S::kUnit;
   const bool is_near = exponent == S::kFractionBits;
   const T s = (is_near ? near : m - 1) / (m + 1);
   const T log_m = s * S::atanh(s * s);
-  const T log = fma(static_cast<T>(exponent - S::kFractionBits), static_cast<T>(0.693147180559945309417232121458), log_m);
+  const T log =
+      fma(static_cast<T>(exponent - S::kFractionBits), static_cast<T>(0.693147180559945309417232121458), log_m);
   const T twice = T(-2) * log;
   return twice > 0 ? twice : T(0);
 }
@@ -192,9 +201,11 @@ template <class T>
 }  // namespace detail
 
 // Two independent standard normal numbers from two words (Box, Muller, "A note on the generation of random normal
-// deviates", 1958). The radius has 31 (float) or 53 bits and is never 0's logarithm: |z| <= 6.6 and 8.6, never inf or nan.
+// deviates", 1958). The radius has 31 (float) or 53 bits and is never 0's logarithm: |z| <= 6.6 and 8.6, never inf or
+// nan.
 template <class T>
-[[gnu::always_inline]] TC_HD inline void normal_pair(typename detail::Series<T>::Uint a, typename detail::Series<T>::Uint b, T& z0, T& z1) {
+[[gnu::always_inline]] TC_HD inline void normal_pair(typename detail::Series<T>::Uint a,
+                                                     typename detail::Series<T>::Uint b, T& z0, T& z1) {
   using S = detail::Series<T>;
   using Int = typename S::Int;
   using Uint = typename S::Uint;
@@ -203,7 +214,8 @@ template <class T>
   // b is the angle in units of 2 pi / 2^kBits: nearest quarter turn, and the rest in [-1/8, 1/8) of a turn.
   const Uint quarter = (b + (Uint{1} << (kBits - 3))) >> (kBits - 2);
   const Int rest = static_cast<Int>(b - (quarter << (kBits - 2)));
-  const T x = static_cast<T>(rest) * static_cast<T>(1.57079632679489661923132169164 / static_cast<double>(Uint{1} << (kBits - 2)));
+  const T x = static_cast<T>(rest) *
+              static_cast<T>(1.57079632679489661923132169164 / static_cast<double>(Uint{1} << (kBits - 2)));
   const T xx = x * x;
   const T s = x * S::sin(xx), c = S::cos(xx);
   const T c_turned = (quarter & 1) ? s : c, s_turned = (quarter & 1) ? c : s;
@@ -236,12 +248,14 @@ TC_HD inline double normal_64(Stream stream, std::uint64_t i) {
 [[gnu::always_inline]] inline void normal_tile(const Tile& tile, float* out) {
   for (int pair = 0; pair < 4; pair += 2)
     for (int b = 0; b < kTileBlocks; ++b)
-      normal_pair<float>(tile.word[pair][b], tile.word[pair + 1][b], out[pair * kTileBlocks + b], out[(pair + 1) * kTileBlocks + b]);
+      normal_pair<float>(tile.word[pair][b], tile.word[pair + 1][b], out[pair * kTileBlocks + b],
+                         out[(pair + 1) * kTileBlocks + b]);
 }
 [[gnu::always_inline]] inline void normal_tile(const Tile& tile, double* out) {
   for (int b = 0; b < kTileBlocks; ++b)
     normal_pair<double>(tile.word[0][b] | static_cast<std::uint64_t>(tile.word[1][b]) << 32,
-                        tile.word[2][b] | static_cast<std::uint64_t>(tile.word[3][b]) << 32, out[b], out[kTileBlocks + b]);
+                        tile.word[2][b] | static_cast<std::uint64_t>(tile.word[3][b]) << 32, out[b],
+                        out[kTileBlocks + b]);
 }
 
 }  // namespace tc::random

@@ -1,11 +1,13 @@
 // The thread pool. A region gives each participant its own range of tasks, so that a thread meets the data that it had
 // in its cache in the region before, and whoever is done takes tasks out of the ranges of others. The caller works too
-// and, when no task is left, waits for those workers only that have joined: one that sleeps or lost its core delays nobody.
+// and, when no task is left, waits for those workers only that have joined: one that sleeps or lost its core delays
+// nobody.
 //
-//   caller: fill ranges and job -> open the gate -> signal workers -> work -> close the gate -> wait until none is inside
-//   worker: own signal changed -> enter the gate if it is still open for that region -> work -> leave
+//   caller: fill ranges and job -> open the gate -> signal workers -> work -> close the gate -> wait until none is
+//   inside worker: own signal changed -> enter the gate if it is still open for that region -> work -> leave
 //
-// The pool lives in static storage without destructors and its threads are detached: exit and fork find nothing to join.
+// The pool lives in static storage without destructors and its threads are detached: exit and fork find nothing to
+// join.
 #include "cpu/parallel.h"
 
 #include <pthread.h>
@@ -93,17 +95,20 @@ void work(int self) {
 bool enter(std::uint32_t region) {
   std::uint64_t gate = pool.gate.load(std::memory_order_acquire);
   while ((gate & ~kInside) == (std::uint64_t{region} << 32 | kOpen))
-    if (pool.gate.compare_exchange_weak(gate, gate + 1, std::memory_order_acq_rel, std::memory_order_acquire)) return true;
+    if (pool.gate.compare_exchange_weak(gate, gate + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+      return true;
   return false;
 }
 
 void leave() {
   const std::uint64_t gate = pool.gate.fetch_sub(1) - 1;
-  if ((gate & (kOpen | kInside)) == 0 && pool.caller_waits.load() && pool.caller_waits.exchange(0)) wake_one(pool.caller_waits);
+  if ((gate & (kOpen | kInside)) == 0 && pool.caller_waits.load() && pool.caller_waits.exchange(0))
+    wake_one(pool.caller_waits);
 }
 
-// Waking is a system call of some microseconds, so it is spread over a tree: the caller wakes two, each of them two more.
-// Signals are stored from the last worker to the first, so whoever was called finds the signals of its children stored.
+// Waking is a system call of some microseconds, so it is spread over a tree: the caller wakes two, each of them two
+// more. Signals are stored from the last worker to the first, so whoever was called finds the signals of its children
+// stored.
 void wake_children(int self) {
   for (int i = 2 * self; i < 2 * self + 2 && i < pool.participants - 1; ++i)
     if (pool.workers[i].parked.load()) wake_one(pool.workers[i].signal);
@@ -152,7 +157,9 @@ void start_workers(int count) {
     Worker& worker = pool.workers[pool.started];
     worker.first_seen = worker.signal.load(std::memory_order_relaxed);
     pthread_t thread;
-    const auto body = [](void* index) -> void* { worker_loop(static_cast<int>(reinterpret_cast<std::intptr_t>(index))); };
+    const auto body = [](void* index) -> void* {
+      worker_loop(static_cast<int>(reinterpret_cast<std::intptr_t>(index)));
+    };
     if (pthread_create(&thread, &attributes, body, reinterpret_cast<void*>(std::intptr_t{pool.started})) != 0) break;
 #if defined(__linux__)
     pthread_setname_np(thread, "tensorcore");
@@ -181,7 +188,9 @@ int count_from_environment(const char* name) {
   char* end = nullptr;
   const long value = std::strtol(text, &end, 10);
   while (*end == ' ') ++end;
-  return end != text && (*end == '\0' || *end == ',') && value >= 1 ? static_cast<int>(std::min<long>(value, kMaxThreads)) : 0;
+  return end != text && (*end == '\0' || *end == ',') && value >= 1
+             ? static_cast<int>(std::min<long>(value, kMaxThreads))
+             : 0;
 }
 
 int default_count() {

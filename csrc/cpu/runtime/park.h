@@ -1,5 +1,5 @@
-// Waiting for another thread: spin for a few microseconds, because waking a sleeping thread costs several, then sleep on
-// the 32-bit word itself (Drepper, "Futexes are tricky", 2011).
+// Waiting for another thread: spin for a few microseconds, because waking a sleeping thread costs several, then sleep
+// on the 32-bit word itself (Drepper, "Futexes are tricky", 2011).
 #pragma once
 #include <algorithm>
 #include <atomic>
