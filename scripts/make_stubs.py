@@ -87,6 +87,7 @@ def stub() -> str:
     """The stub's text."""
     lines = [HEAD]
     lines += [f"{n}: DType\n" for n, v in sorted(vars(_core).items()) if isinstance(v, _core.DType)]
+    lines += [f"{n}: int\n" for n, v in sorted(vars(_core).items()) if type(v) is int]
     lines.append("\nclass TensorBase:\n")
     for name, member in sorted(vars(_core.TensorBase).items()):
         if inspect.isgetsetdescriptor(member):

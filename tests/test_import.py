@@ -20,9 +20,7 @@ print(seconds)
 def test_import_time_without_numpy() -> None:
     times = []
     for _ in range(5):
-        done = subprocess.run(
-            [sys.executable, "-c", CODE], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         times.append(float(done.stdout))
     assert min(times) < 0.1, f"import took {min(times) * 1e3:.0f} ms, the limit is 100 ms"

@@ -1,5 +1,5 @@
-// bind<"softmax", &ops::softmax>(module): a C++ function as a Python one with positional arguments, by CPython's fast call.
-// Arguments are converted by their C++ type; an error names the function, the argument's place and what was got.
+// bind<"softmax", &ops::softmax>(module): a C++ function as a Python one with positional arguments, by CPython's fast
+// call. Arguments are converted by their C++ type; an error names the function, the argument's place and what was got.
 // Each binding file registers a function that fills the module: `const Binder binder{[](PyObject* module) {…}};`
 #pragma once
 #include <Python.h>
@@ -68,7 +68,8 @@ struct Converter<int> {
   static constexpr const char* name = "int";
   static int from(PyObject* o, Site site) {
     const std::int64_t v = Converter<std::int64_t>::from(o, site);
-    check_value(v >= INT32_MIN && v <= INT32_MAX, site.function, ": argument ", site.argument + 1, " out of range, got ", v);
+    check_value(v >= INT32_MIN && v <= INT32_MAX, site.function, ": argument ", site.argument + 1,
+                " out of range, got ", v);
     return static_cast<int>(v);
   }
   static PyObject* to(int v) { return PyLong_FromLong(v); }
@@ -119,7 +120,9 @@ struct Converter<std::string> {
     if (!text) throw PythonError{};
     return text;
   }
-  static PyObject* to(const std::string& v) { return PyUnicode_FromStringAndSize(v.data(), static_cast<Py_ssize_t>(v.size())); }
+  static PyObject* to(const std::string& v) {
+    return PyUnicode_FromStringAndSize(v.data(), static_cast<Py_ssize_t>(v.size()));
+  }
 };
 template <>
 struct Converter<DType> {
@@ -209,11 +212,13 @@ struct Converter<std::tuple<Ts...>> {
     if (!tuple) return nullptr;
     bool ok = true;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((ok = ok && [&] {
-         PyObject* item = Converter<Ts>::to(std::move(std::get<I>(v)));
-         if (item) PyTuple_SET_ITEM(tuple, I, item);
-         return item != nullptr;
-       }()), ...);
+      ((ok = ok &&
+             [&] {
+               PyObject* item = Converter<Ts>::to(std::move(std::get<I>(v)));
+               if (item) PyTuple_SET_ITEM(tuple, I, item);
+               return item != nullptr;
+             }()),
+       ...);
     }(std::index_sequence_for<Ts...>{});
     if (!ok) Py_CLEAR(tuple);
     return tuple;
@@ -270,10 +275,13 @@ struct Bound<name, function> {
     std::string text = std::string(name.text) + "(";
     [[maybe_unused]] const char* separator = "";
     ((text += separator, text += Converter<std::decay_t<Args>>::name, separator = ", "), ...);
-    if constexpr (std::is_void_v<Return>) return text + ") -> None";
-    else return text + ") -> " + std::string(Converter<std::decay_t<Return>>::name);
+    if constexpr (std::is_void_v<Return>)
+      return text + ") -> None";
+    else
+      return text + ") -> " + std::string(Converter<std::decay_t<Return>>::name);
   }();
-  static inline PyMethodDef method = {name.text, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&call)), METH_FASTCALL, nullptr};
+  static inline PyMethodDef method = {name.text, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&call)),
+                                      METH_FASTCALL, nullptr};
 };
 
 inline void add_to(PyObject* module, const char* name, PyObject* value) {

@@ -39,15 +39,32 @@ ItemFormat parse_format(const char* op, const char* format, Py_ssize_t item) {
   if (f[0] == '\0' || f[1] != '\0') unsupported();
   DType dtype = DType::uint8;
   switch (*f) {
-    case '?': dtype = DType::boolean; break;
-    case 'e': dtype = DType::float16; break;
-    case 'f': dtype = DType::float32; break;
-    case 'd': dtype = DType::float64; break;
-    case 'B': case 'c': dtype = DType::uint8; break;
-    case 'b': case 'h': case 'i': case 'l': case 'q': case 'n':
+    case '?':
+      dtype = DType::boolean;
+      break;
+    case 'e':
+      dtype = DType::float16;
+      break;
+    case 'f':
+      dtype = DType::float32;
+      break;
+    case 'd':
+      dtype = DType::float64;
+      break;
+    case 'B':
+    case 'c':
+      dtype = DType::uint8;
+      break;
+    case 'b':
+    case 'h':
+    case 'i':
+    case 'l':
+    case 'q':
+    case 'n':
       dtype = item == 1 ? DType::int8 : item == 2 ? DType::int16 : item == 4 ? DType::int32 : DType::int64;
       break;
-    default: unsupported();
+    default:
+      unsupported();
   }
   if (static_cast<Py_ssize_t>(itemsize(dtype)) != item) unsupported();
   return {dtype, swapped && item > 1};
@@ -139,8 +156,8 @@ std::optional<Array> borrow_array(PyObject* object, std::optional<bool> copy, co
     PyObject* object;
     ~Drop() { Py_DECREF(object); }
   } const drop{array};
-  check_type(PyObject_CheckBuffer(array), op, ": __array__ of ", Py_TYPE(object)->tp_name, " gave ", Py_TYPE(array)->tp_name,
-             ", which has no buffer");
+  check_type(PyObject_CheckBuffer(array), op, ": __array__ of ", Py_TYPE(object)->tp_name, " gave ",
+             Py_TYPE(array)->tp_name, ", which has no buffer");
   return array_from_buffer(array, copy, op);
 }
 
@@ -158,7 +175,8 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   if (!format) return refuse("buffer: bfloat16 has no buffer format, convert with .astype(tc.float32) first");
   bool read_only = a.storage()->read_only;
   for (int i = 0; i < a.ndim(); ++i) read_only |= a.stride(i) == 0 && a.shape(i) > 1;  // one element in several places
-  if ((flags & PyBUF_WRITABLE) && read_only) return refuse("buffer: the tensor is read-only or broadcast, copy it first");
+  if ((flags & PyBUF_WRITABLE) && read_only)
+    return refuse("buffer: the tensor is read-only or broadcast, copy it first");
   const bool row_major = a.is_contiguous();
   if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES && !row_major) return refuse("buffer: the tensor is not contiguous");
   if ((flags & PyBUF_C_CONTIGUOUS) == PyBUF_C_CONTIGUOUS && !row_major)

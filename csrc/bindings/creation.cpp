@@ -103,7 +103,8 @@ PyCFunction fast(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t))
 }
 
 PyMethodDef functions[] = {
-    {"full", fast(full), METH_FASTCALL, "full(int | Sequence[int], object, DType | None, Device | str | None, str) -> Tensor"},
+    {"full", fast(full), METH_FASTCALL,
+     "full(int | Sequence[int], object, DType | None, Device | str | None, str) -> Tensor"},
     {"asarray", fast(asarray), METH_FASTCALL, "asarray(object, DType | None, bool | None) -> Tensor"},
     {"tolist", tolist, METH_O, "tolist(Tensor) -> object"},
     {"from_bytes", fast(from_bytes), METH_FASTCALL, "from_bytes(object, DType, int | Sequence[int]) -> Tensor"},

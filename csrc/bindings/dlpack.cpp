@@ -58,8 +58,11 @@ template <>
 constexpr const char* kUsedName<DlManagedVersioned> = "used_dltensor_versioned";
 
 DlDataType encode(DType d) {
-  const std::uint8_t code = is_bool(d) ? kDlBool : d == DType::uint8 ? kDlUint : is_int(d) ? kDlInt
-                            : d == DType::bfloat16 ? kDlBfloat : kDlFloat;
+  const std::uint8_t code = is_bool(d)             ? kDlBool
+                            : d == DType::uint8    ? kDlUint
+                            : is_int(d)            ? kDlInt
+                            : d == DType::bfloat16 ? kDlBfloat
+                                                   : kDlFloat;
   return {code, static_cast<std::uint8_t>(itemsize(d) * 8), 1};
 }
 
@@ -107,8 +110,13 @@ PyObject* export_as(Array array, [[maybe_unused]] std::uint64_t flags) {
     m.flags = flags;
   }
   // Dims lie inside the array, which lives as long as the export.
-  m.tensor = {a.raw(), encode(a.device()), a.ndim(), encode(a.dtype()), const_cast<std::int64_t*>(a.shape().begin()),
-              const_cast<std::int64_t*>(a.strides().begin()), 0};
+  m.tensor = {a.raw(),
+              encode(a.device()),
+              a.ndim(),
+              encode(a.dtype()),
+              const_cast<std::int64_t*>(a.shape().begin()),
+              const_cast<std::int64_t*>(a.strides().begin()),
+              0};
   PyObject* capsule = PyCapsule_New(&m, kName<Managed>, &drop_capsule<Managed>);
   if (!capsule) throw PythonError{};
   lent.release();
@@ -126,7 +134,8 @@ PyObject* dlpack_export(PyObject*, PyObject* const* args, Py_ssize_t count) {
     PyObject *stream = args[1], *max_version = args[2], *wanted = args[3];
     const auto copy = Converter<std::optional<bool>>::from(args[4], {op, 4});
     check(!as_tensor(args[0])->requires_grad, ErrorKind::buffer, op,
-          ": a tensor that requires grad cannot be exported, since writes to its memory would be missing from the gradient; "
+          ": a tensor that requires grad cannot be exported, since writes to its memory would be missing from the "
+          "gradient; "
           "use tensor.detach()");
     check(stream == Py_None, ErrorKind::value, op, ": stream must be None for a tensor on the CPU");
     bool versioned = false;
@@ -191,8 +200,8 @@ Array take_capsule(PyObject* capsule, const char* op, bool may_copy, bool* is_co
   bool read_only = false;
   if constexpr (std::is_same_v<Managed, DlManagedVersioned>) {
     // Another major version may lay the structure out differently: leave it to its capsule.
-    check(managed->version.major == kVersion.major, ErrorKind::buffer, op, ": DLPack version ", managed->version.major, ".",
-          managed->version.minor, " is not supported, 1.x is");
+    check(managed->version.major == kVersion.major, ErrorKind::buffer, op, ": DLPack version ", managed->version.major,
+          ".", managed->version.minor, " is not supported, 1.x is");
     read_only = managed->flags & kReadOnly;
     *is_copied = managed->flags & kIsCopied;
   }
@@ -200,8 +209,8 @@ Array take_capsule(PyObject* capsule, const char* op, bool may_copy, bool* is_co
   check(t.device.type == kDlCpu || t.device.type == kDlCudaHost, ErrorKind::runtime, op, ": memory on DLPack device (",
         t.device.type, ", ", t.device.id, ") cannot be used, this build of tensorcore works on the CPU");
   const DType dtype = decode(op, t.dtype);
-  check(t.ndim >= 0 && t.ndim <= kMaxNdim, ErrorKind::buffer, op, ": at most ", kMaxNdim, " dimensions are supported, got ",
-        t.ndim);
+  check(t.ndim >= 0 && t.ndim <= kMaxNdim, ErrorKind::buffer, op, ": at most ", kMaxNdim,
+        " dimensions are supported, got ", t.ndim);
   Dims shape, strides;
   for (int i = 0; i < t.ndim; ++i) shape.push_back(t.shape[i]);
   const std::int64_t size = checked_size(shape, dtype, op);
@@ -254,11 +263,12 @@ PyObject* from_dlpack(PyObject*, PyObject* const* args, Py_ssize_t count) {
 PyCFunction fast(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t)) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
-PyMethodDef functions[] = {
-    {"dlpack_export", fast(dlpack_export), METH_FASTCALL, "dlpack_export(Tensor, object, object, object, bool | None) -> object"},
-    {"dlpack_device", dlpack_device, METH_O, "dlpack_device(Tensor) -> tuple[int, int]"},
-    {"from_dlpack", fast(from_dlpack), METH_FASTCALL, "from_dlpack(object, Device | str | None, bool | None) -> Tensor"},
-    {}};
+PyMethodDef functions[] = {{"dlpack_export", fast(dlpack_export), METH_FASTCALL,
+                            "dlpack_export(Tensor, object, object, object, bool | None) -> object"},
+                           {"dlpack_device", dlpack_device, METH_O, "dlpack_device(Tensor) -> tuple[int, int]"},
+                           {"from_dlpack", fast(from_dlpack), METH_FASTCALL,
+                            "from_dlpack(object, Device | str | None, bool | None) -> Tensor"},
+                           {}};
 const Binder binder{[](PyObject* module) {
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError{};
 }};
@@ -271,7 +281,8 @@ struct Reference {
 
 // Calls producer.__dlpack__ with what a 1.x producer knows; older ones refuse the arguments and get none.
 PyObject* ask_for_capsule(PyObject* method, std::optional<bool> copy, bool to_cpu) {
-  const Reference none{PyTuple_New(0)}, words{PyDict_New()}, version{Py_BuildValue("(II)", kVersion.major, kVersion.minor)};
+  const Reference none{PyTuple_New(0)}, words{PyDict_New()},
+      version{Py_BuildValue("(II)", kVersion.major, kVersion.minor)};
   if (!none.object || !words.object || !version.object) return nullptr;
   if (PyDict_SetItemString(words.object, "max_version", version.object) < 0) return nullptr;
   if (copy && PyDict_SetItemString(words.object, "copy", *copy ? Py_True : Py_False) < 0) return nullptr;
@@ -293,7 +304,8 @@ Array array_from_dlpack(PyObject* object, std::optional<Device> device, std::opt
   if (!method.object) {
     if (!PyErr_ExceptionMatches(PyExc_AttributeError)) throw PythonError{};
     PyErr_Clear();
-    fail(ErrorKind::type, op, ": needs an object with __dlpack__ and __dlpack_device__, got ", Py_TYPE(object)->tp_name);
+    fail(ErrorKind::type, op, ": needs an object with __dlpack__ and __dlpack_device__, got ",
+         Py_TYPE(object)->tp_name);
   }
   check_type(is_pair(where.object), op, ": __dlpack_device__ must give a tuple (type, id)");
   const auto type = Converter<std::int64_t>::from(PyTuple_GET_ITEM(where.object, 0), {op, 0});
@@ -309,7 +321,8 @@ Array array_from_dlpack(PyObject* object, std::optional<Device> device, std::opt
     out = take_capsule<DlManagedVersioned>(capsule.object, op, may_copy, &is_copied);
   else if (PyCapsule_IsValid(capsule.object, kName<DlManaged>))
     out = take_capsule<DlManaged>(capsule.object, op, may_copy, &is_copied);
-  else fail(ErrorKind::buffer, op, ": __dlpack__ of ", Py_TYPE(object)->tp_name, " gave no unused DLPack capsule");
+  else
+    fail(ErrorKind::buffer, op, ": __dlpack__ of ", Py_TYPE(object)->tp_name, " gave no unused DLPack capsule");
   return copy.value_or(false) && !is_copied ? ops::copy(out) : out;
 }
 

@@ -10,8 +10,10 @@ namespace {
 
 template <class Op>
 constexpr int kParams = [] {
-  if constexpr (requires { Op::params; }) return Op::params;
-  else return 0;
+  if constexpr (requires { Op::params; })
+    return Op::params;
+  else
+    return 0;
 }();
 
 template <class Op>
@@ -22,9 +24,8 @@ template <class Op>
 constexpr OpInfo kBinary = {Op::name, 2, kParams<Op>, [](const Array* const* x, const Params& params, Array* out) {
                               return ops::binary<Op>(*x[0], *x[1], params, out);
                             }};
-constexpr OpInfo kWhere = {"where", 3, 0, [](const Array* const* x, const Params&, Array*) {
-                             return ops::where(*x[0], *x[1], *x[2]);
-                           }};
+constexpr OpInfo kWhere = {
+    "where", 3, 0, [](const Array* const* x, const Params&, Array*) { return ops::where(*x[0], *x[1], *x[2]); }};
 
 template <class... Ops>
 void bind_unary(PyObject* module, functors::List<Ops...>) {

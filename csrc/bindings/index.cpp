@@ -51,7 +51,8 @@ struct Key {
       consumed += 1;
       return add(Kind::integer, value, object);
     }
-    check_index(is_int(dtype) || is_bool(dtype), "getitem: index arrays must be of integer or bool dtype, got ", name_of(dtype));
+    check_index(is_int(dtype) || is_bool(dtype), "getitem: index arrays must be of integer or bool dtype, got ",
+                name_of(dtype));
     advanced = true;
     consumed += is_bool(dtype) ? a.ndim() : 1;
     add(is_bool(dtype) ? Kind::mask : Kind::array, static_cast<std::int64_t>(arrays.size()), object);
@@ -138,7 +139,8 @@ void add_mask(const Array& x, int axis, const Array& mask, std::vector<IndexedAx
 }
 
 Located locate(const Array& x, const Key& key) {
-  check_index(key.consumed <= x.ndim(), "getitem: too many indices, got ", key.consumed, " for a tensor of ", x.ndim(), " axes");
+  check_index(key.consumed <= x.ndim(), "getitem: too many indices, got ", key.consumed, " for a tensor of ", x.ndim(),
+              " axes");
   Located out;
   Dims shape, strides;
   std::int64_t offset = 0;
@@ -172,7 +174,9 @@ Located locate(const Array& x, const Key& key) {
         ++axis;
         break;
       }
-      case Kind::new_axis: keep(1, 0); break;
+      case Kind::new_axis:
+        keep(1, 0);
+        break;
       case Kind::ellipsis:
         for (int left = x.ndim() - key.consumed; left > 0; --left, ++axis) keep(x.shape(axis), x.stride(axis));
         break;
@@ -212,8 +216,10 @@ void set(const Array& x, const Key& key, const Array& value) {
   ops::check_writable(x, "setitem");
   const Located where = locate(x, key);
   const GilRelease release((key.advanced ? x : where.view).size() > kGilElements);
-  if (key.advanced) ops::index_set(plan(where), value);
-  else ops::assign(where.view, value);
+  if (key.advanced)
+    ops::index_set(plan(where), value);
+  else
+    ops::assign(where.view, value);
 }
 
 // Python scalars take the dtype of the tensor they go to.
@@ -232,7 +238,8 @@ Array value_array(PyObject* value, const Array& x, PyObject* self) {
     const long long v = PyLong_AsLongLongAndOverflow(value, &overflow);
     bool fits = !overflow;
     dispatch(Concat<Bool, Ints>::type{}, dtype, [&]<class T>() {
-      if constexpr (std::is_same_v<T, bool>) fits = true, *out.data<T>() = overflow || v != 0;
+      if constexpr (std::is_same_v<T, bool>)
+        fits = true, *out.data<T>() = overflow || v != 0;
       else if (fits = fits && v >= std::numeric_limits<T>::min() && v <= std::numeric_limits<T>::max(); fits)
         *out.data<T>() = static_cast<T>(v);
     });

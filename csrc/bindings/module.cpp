@@ -22,17 +22,21 @@ DTypeObject dtype_values[kDTypes];
 PyObject* dtype_objects[kDTypes];
 PyObject* cpu_object = nullptr;
 
-const char* kind_of(DType d) { return is_bool(d) ? "bool" : is_float(d) ? "float" : d == DType::uint8 ? "uint" : "int"; }
+const char* kind_of(DType d) {
+  return is_bool(d) ? "bool" : is_float(d) ? "float" : d == DType::uint8 ? "uint" : "int";
+}
 
 void bind_dtypes(py::module_& m) {
   py::class_<DTypeObject, std::unique_ptr<DTypeObject, py::nodelete>>(m, "DType", "An element type.")
       .def_property_readonly("name", [](const DTypeObject& d) { return name_of(d.value); })
-      .def_property_readonly("itemsize", [](const DTypeObject& d) { return itemsize(d.value); }, "Bytes per element.")
-      .def_property_readonly("kind", [](const DTypeObject& d) { return kind_of(d.value); },
-                             "'bool', 'int', 'uint' or 'float'.")
+      .def_property_readonly(
+          "itemsize", [](const DTypeObject& d) { return itemsize(d.value); }, "Bytes per element.")
+      .def_property_readonly(
+          "kind", [](const DTypeObject& d) { return kind_of(d.value); }, "'bool', 'int', 'uint' or 'float'.")
       .def("__repr__", [](const DTypeObject& d) { return std::string("tensorcore.") + name_of(d.value); })
       .def("__reduce__", [](py::object self) {
-        return py::make_tuple(py::module_::import("tensorcore._core").attr("dtype_named"), py::make_tuple(self.attr("name")));
+        return py::make_tuple(py::module_::import("tensorcore._core").attr("dtype_named"),
+                              py::make_tuple(self.attr("name")));
       });
   for (int i = 0; i < kDTypes; ++i) {
     dtype_values[i].value = static_cast<DType>(i);

@@ -57,8 +57,8 @@ class NestedReader {
 
   static bool is_sequence(PyObject* o) {
     return PyList_Check(o) || PyTuple_Check(o) ||
-           (PySequence_Check(o) && Py_TYPE(o)->tp_as_sequence && !PyUnicode_Check(o) && !PyObject_CheckBuffer(o) && !is_tensor(o) && !PyDict_Check(o) &&
-            !has_exchange(o));
+           (PySequence_Check(o) && Py_TYPE(o)->tp_as_sequence && !PyUnicode_Check(o) && !PyObject_CheckBuffer(o) &&
+            !is_tensor(o) && !PyDict_Check(o) && !has_exchange(o));
   }
   static bool has_exchange(PyObject* o) {
     return PyObject_HasAttrString(o, "__dlpack__") || PyObject_HasAttrString(o, "__array__");
@@ -76,8 +76,8 @@ class NestedReader {
     }
   }
   void see_leaf(int depth) {
-    check_value(shape_.size() == depth, op_, ": nested sequences must have one depth, but found a number at ", place(depth),
-                " where others hold sequences");
+    check_value(shape_.size() == depth, op_, ": nested sequences must have one depth, but found a number at ",
+                place(depth), " where others hold sequences");
     closed_ = true;
   }
 
@@ -117,8 +117,8 @@ class NestedReader {
     const Owned list(PySequence_Fast(o, "asarray: cannot read the sequence"));
     see_extent(PySequence_Fast_GET_SIZE(list.get()), depth);
     if (shape_[depth] == 0) {  // nothing deeper is known
-      check_value(!closed_ || shape_.size() == depth + 1, op_, ": nested sequences must have one depth, got an empty one at ",
-                  place(depth));
+      check_value(!closed_ || shape_.size() == depth + 1, op_,
+                  ": nested sequences must have one depth, got an empty one at ", place(depth));
       closed_ = true;
     }
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.get()); ++i) {
@@ -132,8 +132,9 @@ class NestedReader {
     check(array.device().type == DeviceType::cpu, ErrorKind::runtime, op_, ": the tensor at ", place(depth),
           " is not on the CPU");
     for (int i = 0; i < array.ndim(); ++i) see_extent(array.shape(i), depth + i);
-    check_value(shape_.size() == depth + array.ndim(), op_, ": nested sequences must have one depth, but found an array of ",
-                "shape ", array.shape(), " at ", place(depth), " where others hold more axes");
+    check_value(shape_.size() == depth + array.ndim(), op_,
+                ": nested sequences must have one depth, but found an array of ", "shape ", array.shape(), " at ",
+                place(depth), " where others hold more axes");
     closed_ = true;
     arrays_dtype_ = arrays_dtype_ ? promote(*arrays_dtype_, array.dtype()) : array.dtype();
     leaves_.push_back(array);
@@ -160,7 +161,8 @@ class NestedReader {
       }
       return;
     }
-    if (next_leaf_ < leaves_.size() && !is_exact_scalar(o) && (is_tensor(o) || PyObject_CheckBuffer(o) || has_exchange(o))) {
+    if (next_leaf_ < leaves_.size() && !is_exact_scalar(o) &&
+        (is_tensor(o) || PyObject_CheckBuffer(o) || has_exchange(o))) {
       const Array& leaf = leaves_[next_leaf_++];
       if (leaf.ndim() != shape_.size() - depth) changed();
       Dims shape, strides;
@@ -180,7 +182,9 @@ class NestedReader {
     store_scalar(o, out.dtype(), at, op_);
   }
 
-  [[noreturn]] void changed() const { fail(ErrorKind::value, op_, ": the nested sequences changed while they were read"); }
+  [[noreturn]] void changed() const {
+    fail(ErrorKind::value, op_, ": the nested sequences changed while they were read");
+  }
 
   const char* op_;
   std::optional<DType> given_, arrays_dtype_;
@@ -193,9 +197,12 @@ class NestedReader {
 
 template <class T>
 PyObject* scalar_object(T value) {
-  if constexpr (std::is_same_v<T, bool>) return PyBool_FromLong(value);
-  else if constexpr (std::is_integral_v<T>) return PyLong_FromLongLong(value);
-  else return PyFloat_FromDouble(static_cast<double>(convert<Acc<T>>(value)));
+  if constexpr (std::is_same_v<T, bool>)
+    return PyBool_FromLong(value);
+  else if constexpr (std::is_integral_v<T>)
+    return PyLong_FromLongLong(value);
+  else
+    return PyFloat_FromDouble(static_cast<double>(convert<Acc<T>>(value)));
 }
 
 template <class T>

@@ -17,8 +17,7 @@ namespace {
 PyTypeObject* op_type = nullptr;
 
 struct OpObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const OpInfo* info;
   PyObject* record;  // record(out, *operands, adapt) puts a call on the tape; null or None: not differentiable
   PyObject* dict;
@@ -32,9 +31,12 @@ bool is_scalar(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o); }  // 
 // A Python scalar as a 0-d array whose dtype follows the array it meets: weak promotion of the array API standard.
 Array scalar_array(const char* op, PyObject* value, DType other, Device device) {
   DType dtype;
-  if (PyBool_Check(value)) dtype = other;
-  else if (PyLong_Check(value)) dtype = is_bool(other) ? kDefaultInt : other;
-  else dtype = float_of(other);
+  if (PyBool_Check(value))
+    dtype = other;
+  else if (PyLong_Check(value))
+    dtype = is_bool(other) ? kDefaultInt : other;
+  else
+    dtype = float_of(other);
   Array out = Array::empty({}, dtype);
   if (PyFloat_Check(value)) {
     const double v = PyFloat_AS_DOUBLE(value);
@@ -61,7 +63,7 @@ Array scalar_array(const char* op, PyObject* value, DType other, Device device) 
 }
 
 struct Operands {
-  PyObject* objects[kMaxOperands];   // what `record` gets: tensors or Python scalars
+  PyObject* objects[kMaxOperands];  // what `record` gets: tensors or Python scalars
   const Array* arrays[kMaxOperands];
   Array scalars[kMaxOperands];
   PyObject* converted[kMaxOperands] = {};  // owned tensors made from foreign arrays
@@ -150,8 +152,10 @@ PyObject* run(OpObject* op, Operands& operands, const Params& params) {
 [[noreturn]] void wrong_operand(const OpInfo& info, PyObject* const* args) {
   std::string got;
   for (int i = 0; i < info.operands; ++i) got += (i ? ", " : "") + std::string(Py_TYPE(args[i])->tp_name);
-  fail(ErrorKind::type, info.name, info.operands == 1 ? ": the argument must be a Tensor, got " :
-       ": arguments must be Tensors or Python scalars, at least one a Tensor, got ", got);
+  fail(ErrorKind::type, info.name,
+       info.operands == 1 ? ": the argument must be a Tensor, got "
+                          : ": arguments must be Tensors or Python scalars, at least one a Tensor, got ",
+       got);
 }
 
 PyObject* op_vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) {
@@ -178,11 +182,10 @@ PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(as_op(sel
 PyObject* op_operands(PyObject* self, void*) { return PyLong_FromLong(as_op(self)->info->operands); }
 PyObject* op_reduce(PyObject* self, PyObject*) { return PyUnicode_FromString(as_op(self)->info->name); }
 
-PyMemberDef op_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
-    {"__dictoffset__", T_PYSSIZET, offsetof(OpObject, dict), READONLY, nullptr},
-    {"record", T_OBJECT, offsetof(OpObject, record), 0, nullptr},
-    {}};
+PyMemberDef op_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
+                            {"__dictoffset__", T_PYSSIZET, offsetof(OpObject, dict), READONLY, nullptr},
+                            {"record", T_OBJECT, offsetof(OpObject, record), 0, nullptr},
+                            {}};
 PyGetSetDef op_attributes[] = {{"__name__", op_name, nullptr, nullptr, nullptr},
                                {"__qualname__", op_name, nullptr, nullptr, nullptr},
                                {"operands", op_operands, nullptr, nullptr, nullptr},
@@ -195,8 +198,8 @@ PyType_Slot op_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call
                           {Py_tp_getset, op_attributes},
                           {Py_tp_methods, op_methods},
                           {0, nullptr}};
-PyType_Spec op_spec = {"tensorcore._core.Op", sizeof(OpObject), 0,
-                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL, op_slots};
+PyType_Spec op_spec = {"tensorcore._core.Op", sizeof(OpObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
+                       op_slots};
 
 }  // namespace
 
@@ -228,7 +231,8 @@ PyObject* call_inplace_slot(PyObject* self, PyObject* tensor, PyObject* other) {
   try {
     Operands operands;
     if (!gather(*op->info, args, operands)) Py_RETURN_NOTIMPLEMENTED;
-    if (grad_enabled() && any_requires_grad(*op->info, operands)) return inplace_with_grad(self, tensor, operands.objects[1]);
+    if (grad_enabled() && any_requires_grad(*op->info, operands))
+      return inplace_with_grad(self, tensor, operands.objects[1]);
     Array target = *operands.arrays[0];
     {
       const GilRelease release(target.size() > kGilElements);

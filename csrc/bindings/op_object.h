@@ -1,5 +1,6 @@
 // Elementwise ops as Python callables with their own vectorcall: exp(x), add(x1, x2), and the slots behind x + y.
-// When grad mode is on and an input requires grad, the op's `record` attribute, set in Python, puts the call on the tape.
+// When grad mode is on and an input requires grad, the op's `record` attribute, set in Python, puts the call on the
+// tape.
 #pragma once
 #include <Python.h>
 

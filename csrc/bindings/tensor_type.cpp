@@ -85,8 +85,9 @@ PyObject* get_grad(PyObject* self, void*) { return object_or_none(as_tensor(self
 PyObject* get_node(PyObject* self, void*) { return object_or_none(as_tensor(self)->node); }
 PyObject* get_hooks(PyObject* self, void*) { return object_or_none(as_tensor(self)->hooks); }
 
-// Where the gradient of this tensor goes: the node that made it, the tensor itself when it is a leaf, or None. A non-leaf
-// whose memory changed in place since its node was recorded (through another view) has no right gradient any more.
+// Where the gradient of this tensor goes: the node that made it, the tensor itself when it is a leaf, or None. A
+// non-leaf whose memory changed in place since its node was recorded (through another view) has no right gradient any
+// more.
 PyObject* get_edge(PyObject* self, void*) {
   TensorObject* t = as_tensor(self);
   if (!t->requires_grad) Py_RETURN_NONE;
@@ -158,7 +159,8 @@ PyGetSetDef attributes[] = {
     {"itemsize", get_itemsize, nullptr, "Bytes per element.", nullptr},
     {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether operations on this tensor are recorded.", nullptr},
-    {"is_leaf", get_is_leaf, nullptr, "Whether this tensor was made by the user rather than by a recorded operation.", nullptr},
+    {"is_leaf", get_is_leaf, nullptr, "Whether this tensor was made by the user rather than by a recorded operation.",
+     nullptr},
     {"grad", get_grad, set_grad, "Gradient accumulated by backward(), a Tensor of the same shape, or None.", nullptr},
     {"_node", get_node, nullptr, nullptr, nullptr},
     {"_edge", get_edge, nullptr, nullptr, nullptr},
@@ -168,20 +170,57 @@ PyGetSetDef attributes[] = {
     {"_owners", get_owners, nullptr, nullptr, nullptr},
     {}};
 
-PyMemberDef members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weakrefs), READONLY, nullptr},
-    {}};
+PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weakrefs), READONLY, nullptr}, {}};
 
 // ---- operators -----------------------------------------------------------------------------------------------------
 
 enum Slot {
-  kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kRemainder, kPow, kAnd, kOr, kXor, kLeft, kRight, kNegative,
-  kPositive, kAbs, kInvert, kLess, kLessEqual, kEqual, kNotEqual, kGreater, kGreaterEqual, kSlots
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kFloorDivide,
+  kRemainder,
+  kPow,
+  kAnd,
+  kOr,
+  kXor,
+  kLeft,
+  kRight,
+  kNegative,
+  kPositive,
+  kAbs,
+  kInvert,
+  kLess,
+  kLessEqual,
+  kEqual,
+  kNotEqual,
+  kGreater,
+  kGreaterEqual,
+  kSlots
 };
-constexpr const char* slot_names[kSlots] = {
-    "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "pow", "bitwise_and", "bitwise_or",
-    "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "negative", "positive", "abs", "bitwise_invert", "less",
-    "less_equal", "equal", "not_equal", "greater", "greater_equal"};
+constexpr const char* slot_names[kSlots] = {"add",
+                                            "subtract",
+                                            "multiply",
+                                            "divide",
+                                            "floor_divide",
+                                            "remainder",
+                                            "pow",
+                                            "bitwise_and",
+                                            "bitwise_or",
+                                            "bitwise_xor",
+                                            "bitwise_left_shift",
+                                            "bitwise_right_shift",
+                                            "negative",
+                                            "positive",
+                                            "abs",
+                                            "bitwise_invert",
+                                            "less",
+                                            "less_equal",
+                                            "equal",
+                                            "not_equal",
+                                            "greater",
+                                            "greater_equal"};
 PyObject* slot_ops[kSlots];
 
 PyObject* op_for(Slot slot) {
@@ -258,9 +297,12 @@ PyObject* only_element(PyObject* self, const char* what) {
   PyObject* out = nullptr;
   dispatch(All{}, a.dtype(), [&]<class T>() {
     const T v = *a.data<T>();
-    if constexpr (std::is_same_v<T, bool>) out = PyBool_FromLong(v);
-    else if constexpr (std::is_integral_v<T>) out = PyLong_FromLongLong(v);
-    else out = PyFloat_FromDouble(static_cast<double>(convert<Acc<T>>(v)));
+    if constexpr (std::is_same_v<T, bool>)
+      out = PyBool_FromLong(v);
+    else if constexpr (std::is_integral_v<T>)
+      out = PyLong_FromLongLong(v);
+    else
+      out = PyFloat_FromDouble(static_cast<double>(convert<Acc<T>>(v)));
   });
   return out;
 }
@@ -302,56 +344,55 @@ PyMethodDef methods[] = {
     {"item", tensor_item, METH_NOARGS, "The only element, as a Python scalar; TypeError if there is not exactly one."},
     {}};
 
-PyType_Slot type_slots[] = {
-    {Py_tp_new, reinterpret_cast<void*>(tensor_new)},
-    {Py_tp_dealloc, reinterpret_cast<void*>(tensor_dealloc)},
-    {Py_tp_traverse, reinterpret_cast<void*>(tensor_traverse)},
-    {Py_tp_clear, reinterpret_cast<void*>(tensor_clear)},
-    {Py_tp_getset, attributes},
-    {Py_tp_members, members},
-    {Py_tp_methods, methods},
-    {Py_tp_richcompare, reinterpret_cast<void*>(compare_slot)},
-    {Py_tp_hash, reinterpret_cast<void*>(_Py_HashPointer)},
-    {Py_nb_add, reinterpret_cast<void*>(binary_slot<kAdd>)},
-    {Py_nb_subtract, reinterpret_cast<void*>(binary_slot<kSubtract>)},
-    {Py_nb_multiply, reinterpret_cast<void*>(binary_slot<kMultiply>)},
-    {Py_nb_true_divide, reinterpret_cast<void*>(binary_slot<kDivide>)},
-    {Py_nb_floor_divide, reinterpret_cast<void*>(binary_slot<kFloorDivide>)},
-    {Py_nb_remainder, reinterpret_cast<void*>(binary_slot<kRemainder>)},
-    {Py_nb_power, reinterpret_cast<void*>(power_slot)},
-    {Py_nb_and, reinterpret_cast<void*>(binary_slot<kAnd>)},
-    {Py_nb_or, reinterpret_cast<void*>(binary_slot<kOr>)},
-    {Py_nb_xor, reinterpret_cast<void*>(binary_slot<kXor>)},
-    {Py_nb_lshift, reinterpret_cast<void*>(binary_slot<kLeft>)},
-    {Py_nb_rshift, reinterpret_cast<void*>(binary_slot<kRight>)},
-    {Py_nb_negative, reinterpret_cast<void*>(unary_slot<kNegative>)},
-    {Py_nb_positive, reinterpret_cast<void*>(unary_slot<kPositive>)},
-    {Py_nb_absolute, reinterpret_cast<void*>(unary_slot<kAbs>)},
-    {Py_nb_invert, reinterpret_cast<void*>(unary_slot<kInvert>)},
-    {Py_nb_inplace_add, reinterpret_cast<void*>(inplace_slot<kAdd>)},
-    {Py_nb_inplace_subtract, reinterpret_cast<void*>(inplace_slot<kSubtract>)},
-    {Py_nb_inplace_multiply, reinterpret_cast<void*>(inplace_slot<kMultiply>)},
-    {Py_nb_inplace_true_divide, reinterpret_cast<void*>(inplace_slot<kDivide>)},
-    {Py_nb_inplace_floor_divide, reinterpret_cast<void*>(inplace_slot<kFloorDivide>)},
-    {Py_nb_inplace_remainder, reinterpret_cast<void*>(inplace_slot<kRemainder>)},
-    {Py_nb_inplace_power, reinterpret_cast<void*>(inplace_power_slot)},
-    {Py_nb_inplace_and, reinterpret_cast<void*>(inplace_slot<kAnd>)},
-    {Py_nb_inplace_or, reinterpret_cast<void*>(inplace_slot<kOr>)},
-    {Py_nb_inplace_xor, reinterpret_cast<void*>(inplace_slot<kXor>)},
-    {Py_nb_inplace_lshift, reinterpret_cast<void*>(inplace_slot<kLeft>)},
-    {Py_nb_inplace_rshift, reinterpret_cast<void*>(inplace_slot<kRight>)},
-    {Py_nb_matrix_multiply, reinterpret_cast<void*>(matmul_slot)},
-    {Py_nb_inplace_matrix_multiply, reinterpret_cast<void*>(inplace_matmul_slot)},
-    {Py_nb_bool, reinterpret_cast<void*>(tensor_bool)},
-    {Py_nb_int, reinterpret_cast<void*>(tensor_int)},
-    {Py_nb_float, reinterpret_cast<void*>(tensor_float)},
-    {Py_nb_index, reinterpret_cast<void*>(tensor_index)},
-    {Py_mp_subscript, reinterpret_cast<void*>(getitem)},
-    {Py_mp_ass_subscript, reinterpret_cast<void*>(assign_subscript)},
-    {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
-    {Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)},
-    {Py_mp_length, reinterpret_cast<void*>(length)},
-    {0, nullptr}};
+PyType_Slot type_slots[] = {{Py_tp_new, reinterpret_cast<void*>(tensor_new)},
+                            {Py_tp_dealloc, reinterpret_cast<void*>(tensor_dealloc)},
+                            {Py_tp_traverse, reinterpret_cast<void*>(tensor_traverse)},
+                            {Py_tp_clear, reinterpret_cast<void*>(tensor_clear)},
+                            {Py_tp_getset, attributes},
+                            {Py_tp_members, members},
+                            {Py_tp_methods, methods},
+                            {Py_tp_richcompare, reinterpret_cast<void*>(compare_slot)},
+                            {Py_tp_hash, reinterpret_cast<void*>(_Py_HashPointer)},
+                            {Py_nb_add, reinterpret_cast<void*>(binary_slot<kAdd>)},
+                            {Py_nb_subtract, reinterpret_cast<void*>(binary_slot<kSubtract>)},
+                            {Py_nb_multiply, reinterpret_cast<void*>(binary_slot<kMultiply>)},
+                            {Py_nb_true_divide, reinterpret_cast<void*>(binary_slot<kDivide>)},
+                            {Py_nb_floor_divide, reinterpret_cast<void*>(binary_slot<kFloorDivide>)},
+                            {Py_nb_remainder, reinterpret_cast<void*>(binary_slot<kRemainder>)},
+                            {Py_nb_power, reinterpret_cast<void*>(power_slot)},
+                            {Py_nb_and, reinterpret_cast<void*>(binary_slot<kAnd>)},
+                            {Py_nb_or, reinterpret_cast<void*>(binary_slot<kOr>)},
+                            {Py_nb_xor, reinterpret_cast<void*>(binary_slot<kXor>)},
+                            {Py_nb_lshift, reinterpret_cast<void*>(binary_slot<kLeft>)},
+                            {Py_nb_rshift, reinterpret_cast<void*>(binary_slot<kRight>)},
+                            {Py_nb_negative, reinterpret_cast<void*>(unary_slot<kNegative>)},
+                            {Py_nb_positive, reinterpret_cast<void*>(unary_slot<kPositive>)},
+                            {Py_nb_absolute, reinterpret_cast<void*>(unary_slot<kAbs>)},
+                            {Py_nb_invert, reinterpret_cast<void*>(unary_slot<kInvert>)},
+                            {Py_nb_inplace_add, reinterpret_cast<void*>(inplace_slot<kAdd>)},
+                            {Py_nb_inplace_subtract, reinterpret_cast<void*>(inplace_slot<kSubtract>)},
+                            {Py_nb_inplace_multiply, reinterpret_cast<void*>(inplace_slot<kMultiply>)},
+                            {Py_nb_inplace_true_divide, reinterpret_cast<void*>(inplace_slot<kDivide>)},
+                            {Py_nb_inplace_floor_divide, reinterpret_cast<void*>(inplace_slot<kFloorDivide>)},
+                            {Py_nb_inplace_remainder, reinterpret_cast<void*>(inplace_slot<kRemainder>)},
+                            {Py_nb_inplace_power, reinterpret_cast<void*>(inplace_power_slot)},
+                            {Py_nb_inplace_and, reinterpret_cast<void*>(inplace_slot<kAnd>)},
+                            {Py_nb_inplace_or, reinterpret_cast<void*>(inplace_slot<kOr>)},
+                            {Py_nb_inplace_xor, reinterpret_cast<void*>(inplace_slot<kXor>)},
+                            {Py_nb_inplace_lshift, reinterpret_cast<void*>(inplace_slot<kLeft>)},
+                            {Py_nb_inplace_rshift, reinterpret_cast<void*>(inplace_slot<kRight>)},
+                            {Py_nb_matrix_multiply, reinterpret_cast<void*>(matmul_slot)},
+                            {Py_nb_inplace_matrix_multiply, reinterpret_cast<void*>(inplace_matmul_slot)},
+                            {Py_nb_bool, reinterpret_cast<void*>(tensor_bool)},
+                            {Py_nb_int, reinterpret_cast<void*>(tensor_int)},
+                            {Py_nb_float, reinterpret_cast<void*>(tensor_float)},
+                            {Py_nb_index, reinterpret_cast<void*>(tensor_index)},
+                            {Py_mp_subscript, reinterpret_cast<void*>(getitem)},
+                            {Py_mp_ass_subscript, reinterpret_cast<void*>(assign_subscript)},
+                            {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
+                            {Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)},
+                            {Py_mp_length, reinterpret_cast<void*>(length)},
+                            {0, nullptr}};
 
 PyType_Spec spec = {"tensorcore._core.TensorBase", sizeof(TensorObject), 0,
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, type_slots};
@@ -421,7 +462,8 @@ PyObject* any_requires_grad(PyObject*, PyObject* const* args, Py_ssize_t count) 
   return PyBool_FromLong(any);
 }
 
-// edges(a, b, …): where the gradient of each argument goes (see _edge), None for anything but a tensor that requires grad.
+// edges(a, b, …): where the gradient of each argument goes (see _edge), None for anything but a tensor that requires
+// grad.
 PyObject* edges(PyObject*, PyObject* const* args, Py_ssize_t count) {
   PyObject* out = PyTuple_New(count);
   for (Py_ssize_t i = 0; out && i < count; ++i) {
@@ -443,15 +485,20 @@ PyObject* bump(PyObject*, PyObject* tensor) {
 }
 
 PyMethodDef functions[] = {
-    {"set_hook", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_hook)), METH_FASTCALL, "set_hook(str, object) -> None"},
+    {"set_hook", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_hook)), METH_FASTCALL,
+     "set_hook(str, object) -> None"},
     {"set_tensor_type", set_tensor_type, METH_O, "set_tensor_type(type) -> None"},
     {"is_grad_enabled", is_grad_enabled, METH_NOARGS, "is_grad_enabled() -> bool"},
     {"set_grad_enabled", set_grad_enabled, METH_O, "set_grad_enabled(bool) -> bool"},
-    {"set_node", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_node)), METH_FASTCALL, "set_node(Tensor, object) -> None"},
+    {"set_node", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_node)), METH_FASTCALL,
+     "set_node(Tensor, object) -> None"},
     {"alias", alias, METH_O, "alias(Tensor) -> Tensor"},
-    {"versions", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(versions)), METH_FASTCALL, "versions(*object) -> tuple[int, ...]"},
-    {"any_requires_grad", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(any_requires_grad)), METH_FASTCALL, "any_requires_grad(*object) -> bool"},
-    {"edges", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(edges)), METH_FASTCALL, "edges(*object) -> tuple[object, ...]"},
+    {"versions", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(versions)), METH_FASTCALL,
+     "versions(*object) -> tuple[int, ...]"},
+    {"any_requires_grad", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(any_requires_grad)), METH_FASTCALL,
+     "any_requires_grad(*object) -> bool"},
+    {"edges", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(edges)), METH_FASTCALL,
+     "edges(*object) -> tuple[object, ...]"},
     {"bump", bump, METH_O, "bump(Tensor) -> None"},
     {}};
 

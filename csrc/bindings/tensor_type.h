@@ -8,11 +8,10 @@
 namespace tc::python {
 
 struct TensorObject {
-  PyObject_HEAD
-  Array array;
-  PyObject* grad;      // Tensor or null
-  PyObject* node;      // the tape node whose output this is, or null for a leaf
-  PyObject* hooks;     // list of gradient hooks of a leaf, or null
+  PyObject_HEAD Array array;
+  PyObject* grad;   // Tensor or null
+  PyObject* node;   // the tape node whose output this is, or null for a leaf
+  PyObject* hooks;  // list of gradient hooks of a leaf, or null
   PyObject* weakrefs;
   std::uint32_t node_version;  // storage version when `node` was set
   bool requires_grad;
@@ -45,12 +44,13 @@ class GilRelease {
  private:
   PyThreadState* state_;
 };
-inline constexpr std::int64_t kGilElements = 1 << 14;  // arrays of more elements than this are worked on without the GIL
+inline constexpr std::int64_t kGilElements = 1
+                                             << 14;  // arrays of more elements than this are worked on without the GIL
 
 // Objects for dtypes and devices: one Python object each, compared by identity.
-PyObject* dtype_object(DType dtype);              // borrowed
+PyObject* dtype_object(DType dtype);  // borrowed
 bool dtype_from_object(PyObject* object, DType* out);
-PyObject* device_object(Device device);           // new reference
+PyObject* device_object(Device device);                  // new reference
 bool device_from_object(PyObject* object, Device* out);  // a Device or a string; raises on an unknown name
 
 int init_tensor_type(PyObject* module);

@@ -61,8 +61,10 @@ Array Array::broadcast_to(const Dims& shape, const char* op) const {
   bool ok = added >= 0;
   Dims strides = Dims::filled(shape.size(), 0);
   for (int i = 0; ok && i < ndim(); ++i) {
-    if (shape_[i] == shape[i + added]) strides[i + added] = strides_[i];
-    else ok = shape_[i] == 1;
+    if (shape_[i] == shape[i + added])
+      strides[i + added] = strides_[i];
+    else
+      ok = shape_[i] == 1;
   }
   check_value(ok, op, ": shape ", shape_, " does not broadcast to ", shape);
   checked_size(shape, dtype_, op);

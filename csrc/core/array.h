@@ -31,13 +31,16 @@ class Array {
   std::size_t nbytes() const { return static_cast<std::size_t>(size_) * itemsize(dtype_); }
   std::byte* raw() const { return data_; }
   template <class T>
-  T* data() const { return reinterpret_cast<T*>(data_); }
+  T* data() const {
+    return reinterpret_cast<T*>(data_);
+  }
   const StorageRef& storage() const { return storage_; }
   explicit operator bool() const { return static_cast<bool>(storage_); }
 
   bool is_contiguous() const;  // row-major without gaps (extents of one aside)
 
-  // The same storage seen otherwise; `offset` in elements from this array's first one. No check: callers know the bounds.
+  // The same storage seen otherwise; `offset` in elements from this array's first one. No check: callers know the
+  // bounds.
   Array view(const Dims& shape, const Dims& strides, std::int64_t offset = 0) const;
   // The same elements as `shape`, without a copy. Extents must broadcast; the error names `op`.
   Array broadcast_to(const Dims& shape, const char* op) const;
@@ -62,7 +65,8 @@ int normalize_axis(std::int64_t axis, int ndim, const char* op);
 // Do the two share memory anywhere between their first and last byte?
 bool may_overlap(const Array& a, const Array& b);
 
-// An uninitialised result for an elementwise op: row-major, or laid out like the input where that is a dense permutation.
+// An uninitialised result for an elementwise op: row-major, or laid out like the input where that is a dense
+// permutation.
 Array empty_for_elementwise(const Array& like, const Dims& shape, DType dtype);
 
 // Calls that stage and copy live in ops/copy.h.

@@ -24,22 +24,27 @@ template <class... Parts>
   throw Error(kind, text.str());
 }
 
-// check(a == b, ErrorKind::value, "matmul: inner extents must match, got ", a, " and ", b). The text is built on failure only.
+// check(a == b, ErrorKind::value, "matmul: inner extents must match, got ", a, " and ", b). The text is built on
+// failure only.
 template <class... Parts>
 inline void check(bool ok, ErrorKind kind, const Parts&... parts) {
-  if (!ok) [[unlikely]] fail(kind, parts...);
+  if (!ok) [[unlikely]]
+    fail(kind, parts...);
 }
 template <class... Parts>
 inline void check_value(bool ok, const Parts&... parts) {
-  if (!ok) [[unlikely]] fail(ErrorKind::value, parts...);
+  if (!ok) [[unlikely]]
+    fail(ErrorKind::value, parts...);
 }
 template <class... Parts>
 inline void check_type(bool ok, const Parts&... parts) {
-  if (!ok) [[unlikely]] fail(ErrorKind::type, parts...);
+  if (!ok) [[unlikely]]
+    fail(ErrorKind::type, parts...);
 }
 template <class... Parts>
 inline void check_index(bool ok, const Parts&... parts) {
-  if (!ok) [[unlikely]] fail(ErrorKind::index, parts...);
+  if (!ok) [[unlikely]]
+    fail(ErrorKind::index, parts...);
 }
 
 }  // namespace tc

@@ -79,16 +79,26 @@ using All = Concat<Bool, Reals>::type;
 
 template <class T>
 constexpr DType dtype_of() {
-  if constexpr (std::is_same_v<T, bool>) return DType::boolean;
-  else if constexpr (std::is_same_v<T, std::uint8_t>) return DType::uint8;
-  else if constexpr (std::is_same_v<T, std::int8_t>) return DType::int8;
-  else if constexpr (std::is_same_v<T, std::int16_t>) return DType::int16;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return DType::int32;
-  else if constexpr (std::is_same_v<T, std::int64_t>) return DType::int64;
-  else if constexpr (std::is_same_v<T, half>) return DType::float16;
-  else if constexpr (std::is_same_v<T, bfloat16>) return DType::bfloat16;
-  else if constexpr (std::is_same_v<T, float>) return DType::float32;
-  else return DType::float64;
+  if constexpr (std::is_same_v<T, bool>)
+    return DType::boolean;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
+    return DType::uint8;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return DType::int8;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return DType::int16;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return DType::int32;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return DType::int64;
+  else if constexpr (std::is_same_v<T, half>)
+    return DType::float16;
+  else if constexpr (std::is_same_v<T, bfloat16>)
+    return DType::bfloat16;
+  else if constexpr (std::is_same_v<T, float>)
+    return DType::float32;
+  else
+    return DType::float64;
 }
 
 // The type sums and transcendental functions of T are computed in.
@@ -107,19 +117,25 @@ struct AccOf<bfloat16> {
 template <class T>
 using Acc = typename AccOf<T>::type;
 
-// Value conversion between any two element types. Float to integer saturates and maps NaN to 0 rather than being undefined.
+// Value conversion between any two element types. Float to integer saturates and maps NaN to 0 rather than being
+// undefined.
 template <class To, class From>
 TC_HD inline To convert(From value) {
-  if constexpr (std::is_same_v<To, From>) return value;
-  else if constexpr (std::is_same_v<From, half> || std::is_same_v<From, bfloat16>) return convert<To>(static_cast<float>(value));
-  else if constexpr (std::is_same_v<To, bool>) return value != From(0);
-  else if constexpr (std::is_same_v<To, half> || std::is_same_v<To, bfloat16>) return To(static_cast<float>(value));
+  if constexpr (std::is_same_v<To, From>)
+    return value;
+  else if constexpr (std::is_same_v<From, half> || std::is_same_v<From, bfloat16>)
+    return convert<To>(static_cast<float>(value));
+  else if constexpr (std::is_same_v<To, bool>)
+    return value != From(0);
+  else if constexpr (std::is_same_v<To, half> || std::is_same_v<To, bfloat16>)
+    return To(static_cast<float>(value));
   else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     // In range: truncate toward zero. Out of range: through int64, so that narrow types wrap as integer casts do.
     if (!(value >= From(-0x1p63))) return static_cast<To>(value == value ? INT64_MIN : 0);
     if (value >= From(0x1p63)) return static_cast<To>(INT64_MAX);
     return static_cast<To>(static_cast<std::int64_t>(value));
-  } else return static_cast<To>(value);
+  } else
+    return static_cast<To>(value);
 }
 
 constexpr std::size_t itemsize(DType dtype) {

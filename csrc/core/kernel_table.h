@@ -9,7 +9,7 @@
 namespace tc {
 
 enum class Isa : std::uint8_t { baseline, avx2, avx512 };  // NEON builds use baseline
-Isa best_isa();                                          // what the processor supports, or less if TENSORCORE_ISA says so
+Isa best_isa();  // what the processor supports, or less if TENSORCORE_ISA says so
 const char* name_of(Isa isa);
 
 template <class Signature>

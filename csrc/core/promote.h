@@ -8,6 +8,8 @@ namespace tc {
 DType promote(DType a, DType b);
 inline constexpr DType kDefaultFloat = DType::float32;
 inline constexpr DType kDefaultInt = DType::int64;
-inline DType float_of(DType d) { return is_float(d) ? d : kDefaultFloat; }  // what exp, divide, mean … compute integers in
+inline DType float_of(DType d) {
+  return is_float(d) ? d : kDefaultFloat;
+}  // what exp, divide, mean … compute integers in
 
 }  // namespace tc

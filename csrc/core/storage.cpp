@@ -40,8 +40,10 @@ Storage* borrow_storage(void* data, std::size_t bytes, Device device, bool read_
 }
 
 void delete_storage(Storage* storage) noexcept {
-  if (storage->release) storage->release(storage);
-  else free_cpu(storage->data, storage->bytes);
+  if (storage->release)
+    storage->release(storage);
+  else
+    free_cpu(storage->data, storage->bytes);
   delete storage;
 }
 

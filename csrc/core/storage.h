@@ -13,7 +13,7 @@ struct Storage {
   void* data = nullptr;
   std::size_t bytes = 0;
   Device device;
-  bool read_only = false;             // memory lent by someone who forbids writing (DLPack, buffer protocol)
+  bool read_only = false;               // memory lent by someone who forbids writing (DLPack, buffer protocol)
   void (*release)(Storage*) = nullptr;  // returns the memory to whoever lent it; null: it came from our allocator
   void* lender = nullptr;
   std::atomic<std::uint32_t> version{0};  // counts in-place changes, so that autograd can tell a saved value is stale
@@ -21,7 +21,8 @@ struct Storage {
 };
 
 Storage* new_storage(std::size_t bytes, Device device);
-Storage* borrow_storage(void* data, std::size_t bytes, Device device, bool read_only, void (*release)(Storage*), void* lender);
+Storage* borrow_storage(void* data, std::size_t bytes, Device device, bool read_only, void (*release)(Storage*),
+                        void* lender);
 void delete_storage(Storage* storage) noexcept;
 
 // Shared ownership of a Storage.

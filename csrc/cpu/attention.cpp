@@ -34,8 +34,12 @@ struct Tiles {
   std::int64_t length, keys, width, value_width, stacks, rows;
 
   explicit Tiles(const Attention& call)
-      : call(call), length(call.q->shape(-2)), keys(call.k->shape(-2)), width(call.q->shape(-1)),
-        value_width(call.v->shape(-1)), stacks(1) {
+      : call(call),
+        length(call.q->shape(-2)),
+        keys(call.k->shape(-2)),
+        width(call.q->shape(-1)),
+        value_width(call.v->shape(-1)),
+        stacks(1) {
     for (int i = 0; i + 2 < call.q->ndim(); ++i) stacks *= call.q->shape(i);
     rows = std::clamp(kTileElements / std::max<std::int64_t>(keys, 1), kMinTileRows, kMaxTileRows);
   }
@@ -95,7 +99,8 @@ void forward(const Attention& call, Array& y, Array& lse) {
 
 // One stack per task: its tiles add into the same gk and gv in order.
 template <class T>
-void backward(const Attention& call, const Array& y, const Array& lse, const Array& g, Array& gq, Array& gk, Array& gv) {
+void backward(const Attention& call, const Array& y, const Array& lse, const Array& g, Array& gq, Array& gk,
+              Array& gv) {
   using V = simd::Vec<T>;
   const Tiles<T> tiles(call);
   parallel_tasks(tiles.stacks, [&](std::int64_t stack) {
@@ -115,8 +120,9 @@ void backward(const Attention& call, const Array& y, const Array& lse, const Arr
       for (std::int64_t r = 0; r < count; ++r) {
         T *const row = p.get() + r * seen, *const d_row = dp.get() + r * seen;
         const V shift(lse.data<T>()[row0 + r]), scale(static_cast<T>(call.scale));
-        const V dot(sum_row<T>(tiles.value_width, [](V a, V b) { return a * b; }, g_rows.data + r * tiles.value_width,
-                               y.data<T>() + (row0 + r) * tiles.value_width));
+        const V dot(sum_row<T>(
+            tiles.value_width, [](V a, V b) { return a * b; }, g_rows.data + r * tiles.value_width,
+            y.data<T>() + (row0 + r) * tiles.value_width));
         map_row<T>(seen, row, [&](V s) { return simd::math::exp(s - shift); }, row);
         map_row<T>(seen, d_row, [&](V d, V prob) { return prob * (d - dot) * scale; }, d_row, row);
       }
@@ -125,8 +131,8 @@ void backward(const Attention& call, const Array& y, const Array& lse, const Arr
                      add);
       gemm_serial<T>(seen, tiles.width, count, ds.transposed(), matrix_of<T>(*call.q, stack, first), gk_stack,
                      tiles.width, 1, add);
-      gemm_serial<T>(count, tiles.width, seen, ds, matrix_of<T>(*call.k, stack),
-                     gq.data<T>() + row0 * tiles.width, tiles.width, 1, plain);
+      gemm_serial<T>(count, tiles.width, seen, ds, matrix_of<T>(*call.k, stack), gq.data<T>() + row0 * tiles.width,
+                     tiles.width, 1, plain);
     }
   });
 }

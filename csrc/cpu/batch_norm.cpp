@@ -1,21 +1,21 @@
 // Batch normalisation: statistics per channel over batch and space. A channel that fits in the L2 cache is summed and
-// written by one task, so that memory sees it once; longer ones are cut in fixed chunks of images, summed chunk by chunk.
-#include "ops/norm.h"
-
+// written by one task, so that memory sees it once; longer ones are cut in fixed chunks of images, summed chunk by
+// chunk.
 #include <cmath>
 #include <vector>
 
 #include "cpu/norm_sums.h"
 #include "cpu/parallel.h"
+#include "ops/norm.h"
 
 namespace tc::cpu {
 namespace {
 
 using kernels::OptionalArray;
 
-constexpr std::int64_t kGrain = 1 << 14;     // elements per task
-constexpr std::int64_t kLongest = 1 << 16;   // elements of a chunk
-constexpr std::int64_t kColumns = 64;        // channels per task where a channel's elements are not adjacent
+constexpr std::int64_t kGrain = 1 << 14;    // elements per task
+constexpr std::int64_t kLongest = 1 << 16;  // elements of a chunk
+constexpr std::int64_t kColumns = 64;       // channels per task where a channel's elements are not adjacent
 
 template <class T>
 T at(const OptionalArray& a, std::int64_t c, T otherwise) {
@@ -45,7 +45,9 @@ void two_stages(const ChannelNorm& plan, First&& first, Use&& use, Write&& write
       body(t, t / chunks, t % chunks * step, std::min(plan.batch, (t % chunks + 1) * step));
     });
   };
-  each([&](std::int64_t t, std::int64_t c, std::int64_t n0, std::int64_t n1) { sums[static_cast<std::size_t>(t)] = first(c, n0, n1); });
+  each([&](std::int64_t t, std::int64_t c, std::int64_t n0, std::int64_t n1) {
+    sums[static_cast<std::size_t>(t)] = first(c, n0, n1);
+  });
   for (std::int64_t c = 0; c < plan.channels; ++c) {
     Sum total{};
     for (std::int64_t k = 0; k < chunks; ++k) total += sums[static_cast<std::size_t>(c * chunks + k)];
@@ -80,7 +82,8 @@ void forward_planes(const ChannelNorm& plan, const T* x, const OptionalArray& we
     if (!plan.training) return m;
     const T* from = x + c * plan.inner;
     m.count = static_cast<double>((n1 - n0) * plan.inner);
-    for (std::int64_t n = n0; n < n1; ++n) m.mean += sum_blocks<T>(plan.inner, [](V v) { return v; }, from + n * stride);
+    for (std::int64_t n = n0; n < n1; ++n)
+      m.mean += sum_blocks<T>(plan.inner, [](V v) { return v; }, from + n * stride);
     m.mean /= m.count;
     const T center = static_cast<T>(m.mean);
     const V shift(center);
@@ -99,8 +102,9 @@ void forward_planes(const ChannelNorm& plan, const T* x, const OptionalArray& we
     const T factor = static_cast<T>(inverse(static_cast<double>(variance[c]), plan.eps)) * at<T>(weight, c, T(1));
     const V shift(mean[c]), scale(factor), b(at<T>(bias, c, T(0)));
     for (std::int64_t n = n0; n < n1; ++n)
-      map_row<T>(plan.inner, y + n * stride + c * plan.inner, [&](V v) { return simd::fma(v - shift, scale, b); },
-                 x + n * stride + c * plan.inner);
+      map_row<T>(
+          plan.inner, y + n * stride + c * plan.inner, [&](V v) { return simd::fma(v - shift, scale, b); },
+          x + n * stride + c * plan.inner);
   };
   two_stages<Moments>(plan, moments, use, write);
 }
@@ -117,7 +121,8 @@ void backward_planes(const ChannelNorm& plan, const T* g, const T* x, const Opti
     const V m(mean[c]);
     for (std::int64_t n = n0; n < n1; ++n) {
       const std::int64_t from = n * stride + c * plan.inner;
-      const PairSum s = sum_pair_blocks<T>(plan.inner, [&](V gv, V xv) { return std::pair{gv, gv * (xv - m)}; }, g + from, x + from);
+      const PairSum s =
+          sum_pair_blocks<T>(plan.inner, [&](V gv, V xv) { return std::pair{gv, gv * (xv - m)}; }, g + from, x + from);
       total.g += s.first, total.gx += s.second;
     }
     return total;
@@ -128,7 +133,8 @@ void backward_planes(const ChannelNorm& plan, const T* g, const T* x, const Opti
     dweight[c] = static_cast<T>(s.gx * inverse(static_cast<double>(variance[c]), plan.eps));
   };
   const auto write = [&](std::int64_t c, std::int64_t n0, std::int64_t n1) {
-    const double rstd = inverse(static_cast<double>(variance[c]), plan.eps), w = static_cast<double>(at<T>(weight, c, T(1)));
+    const double rstd = inverse(static_cast<double>(variance[c]), plan.eps),
+                 w = static_cast<double>(at<T>(weight, c, T(1)));
     const GradientSums& s = totals[static_cast<std::size_t>(c)];
     const V scale(static_cast<T>(rstd * w)), m(mean[c]);
     // dx = w rstd (g - Σg / count - (x - mean) rstd² Σg(x - mean) / count)
@@ -136,7 +142,8 @@ void backward_planes(const ChannelNorm& plan, const T* g, const T* x, const Opti
     const V b(plan.training ? static_cast<T>(s.gx * rstd * rstd / count) : T(0));
     for (std::int64_t n = n0; n < n1; ++n) {
       const std::int64_t from = n * stride + c * plan.inner;
-      map_row<T>(plan.inner, dx + from, [&](V gv, V xv) { return (gv - a - (xv - m) * b) * scale; }, g + from, x + from);
+      map_row<T>(
+          plan.inner, dx + from, [&](V gv, V xv) { return (gv - a - (xv - m) * b) * scale; }, g + from, x + from);
     }
   };
   two_stages<GradientSums>(plan, sums, use, write);
@@ -167,7 +174,8 @@ void forward_columns(const ChannelNorm& plan, const T* x, const OptionalArray& w
     }
     for (std::int64_t j = 0; j < width; ++j) {
       center[j] = mean[begin + j];
-      scale[j] = static_cast<T>(inverse(static_cast<double>(variance[begin + j]), plan.eps)) * at<T>(weight, begin + j, T(1));
+      scale[j] =
+          static_cast<T>(inverse(static_cast<double>(variance[begin + j]), plan.eps)) * at<T>(weight, begin + j, T(1));
       shift[j] = at<T>(bias, begin + j, T(0));
     }
     for (std::int64_t n = 0; n < plan.batch; ++n)

@@ -30,9 +30,12 @@ void pow(const Array& a, const Array& b, Array& y, const Params& params) {
     const Array* inputs[] = {&a};
     Loop loop = nullptr;
     dispatch(WideFloats{}, dtype, [&]<class T>() {
-      if (exponent == 2) loop = &power_loop<T, 2>;
-      else if (exponent == 3) loop = &power_loop<T, 3>;
-      else if (exponent == -1) loop = &power_loop<T, -1>;
+      if (exponent == 2)
+        loop = &power_loop<T, 2>;
+      else if (exponent == 3)
+        loop = &power_loop<T, 3>;
+      else if (exponent == -1)
+        loop = &power_loop<T, -1>;
     });
     if (loop) return TC_ISA::run_loop({loop, {dtype}, dtype}, inputs, 1, y, params);
   }
@@ -78,9 +81,8 @@ void divide_down(const Array& a, const Array& b, Array& y, const Params& params)
   const DType dtype = loop_dtype(promote(a.dtype(), b.dtype()));
   if (!is_float(dtype)) return binary<Op>(a, b, y, params);
   const Array* inputs[] = {&a, &b};
-  dispatch(WideFloats{}, dtype, [&]<class T>() {
-    TC_ISA::run_loop({&division_loop<Op, T>, {dtype, dtype}, dtype}, inputs, 2, y, params);
-  });
+  dispatch(WideFloats{}, dtype,
+           [&]<class T>() { TC_ISA::run_loop({&division_loop<Op, T>, {dtype, dtype}, dtype}, inputs, 2, y, params); });
 }
 
 const ProvideBinary arithmetic{functors::BinaryArithmeticOps{}};

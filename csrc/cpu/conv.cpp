@@ -51,9 +51,11 @@ void spread(const Pass<T>& pass, std::int64_t rows, const T* from, T* out, std::
     for (std::int64_t i = 0; i < grid[0]; ++i)
       for (std::int64_t j = 0; j < grid[1]; ++j) {
         T* to = out + m * out_size +
-                ((i * pass.step[0] + pass.first[0]) * pass.extents[1] + j * pass.step[1] + pass.first[1]) * pass.extents[2] +
+                ((i * pass.step[0] + pass.first[0]) * pass.extents[1] + j * pass.step[1] + pass.first[1]) *
+                    pass.extents[2] +
                 pass.first[2];
-        if (pass.step[2] == 1) std::copy(from, from + grid[2], to);
+        if (pass.step[2] == 1)
+          std::copy(from, from + grid[2], to);
         else
           for (std::int64_t k = 0; k < grid[2]; ++k) to[k * pass.step[2]] = from[k];
         from += grid[2];
@@ -78,8 +80,10 @@ void run_pass(const Job<T>& job, const Pass<T>& pass, const std::vector<Run>& ru
       const auto piece = [&](std::int64_t begin, std::int64_t end) {
         few_rows<T, M>(pass.window, runs.data() + begin, end - begin, image, weights, bias, out, columns);
       };
-      if (inside) parallel_for(count, 256, piece);
-      else piece(0, count);
+      if (inside)
+        parallel_for(count, 256, piece);
+      else
+        piece(0, count);
     });
   } else {
     Epilogue<T> epilogue;
@@ -99,9 +103,12 @@ void run_job(const Job<T>& job, const std::vector<Pass<T>>& passes) {
   std::vector<std::vector<Run>> runs;
   std::vector<PackedMatrix<T>> packed;
   for (const Pass<T>& pass : passes) {
-    operations += 2.0 * static_cast<double>(job.rows) * static_cast<double>(pass.window.taps()) * static_cast<double>(pass.window.columns());
-    if (job.rows <= kFew) runs.push_back(vector_runs(pass.window, simd::kLanes<T>));
-    else runs.emplace_back();
+    operations += 2.0 * static_cast<double>(job.rows) * static_cast<double>(pass.window.taps()) *
+                  static_cast<double>(pass.window.columns());
+    if (job.rows <= kFew)
+      runs.push_back(vector_runs(pass.window, simd::kLanes<T>));
+    else
+      runs.emplace_back();
     if (job.rows > kFew && job.batch > 1 && job.groups <= 64)
       for (std::int64_t group = 0; group < job.groups; ++group) {
         const std::int64_t taps = pass.window.taps();
@@ -114,16 +121,20 @@ void run_job(const Job<T>& job, const std::vector<Pass<T>>& passes) {
     const T* source = job.source + task * job.channels * job.source_size;
     if (!job.plain) {
       const auto fill = [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t c = begin; c < end; ++c) copy_channel(job.layout, source + c * job.source_size, copy + c * channel);
+        for (std::int64_t c = begin; c < end; ++c)
+          copy_channel(job.layout, source + c * job.source_size, copy + c * channel);
       };
-      if (inside) parallel_for(job.channels, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(channel, 1)), fill);
-      else fill(0, job.channels);
+      if (inside)
+        parallel_for(job.channels, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(channel, 1)), fill);
+      else
+        fill(0, job.channels);
       source = copy;
     }
     for (std::size_t p = 0; p < passes.size(); ++p)
       run_pass(job, passes[p], runs[p],
-               packed.empty() ? nullptr : &packed[p * static_cast<std::size_t>(job.groups) + static_cast<std::size_t>(group)], n,
-               group, source, inside);
+               packed.empty() ? nullptr
+                              : &packed[p * static_cast<std::size_t>(job.groups) + static_cast<std::size_t>(group)],
+               n, group, source, inside);
   };
   std::int64_t copied;
   check(!__builtin_mul_overflow(job.channels, channel, &copied) && copied < (std::int64_t(1) << 48), ErrorKind::memory,
@@ -133,7 +144,8 @@ void run_job(const Job<T>& job, const std::vector<Pass<T>>& passes) {
     for (std::int64_t t = 0; t < tasks; ++t) run_task(t, copy.data(), true);
     return;
   }
-  const auto grain = static_cast<std::int64_t>(kTaskOperations / std::max(operations + static_cast<double>(copied), 1.0));
+  const auto grain =
+      static_cast<std::int64_t>(kTaskOperations / std::max(operations + static_cast<double>(copied), 1.0));
   parallel_for(tasks, std::clamp<std::int64_t>(grain, 1, (tasks + 3) / 4), [&](std::int64_t begin, std::int64_t end) {
     Scratch<T> copy(copied + kSlack<T>);
     for (std::int64_t t = begin; t < end; ++t) run_task(t, copy.data(), false);
@@ -149,7 +161,8 @@ ImageLayout forward_layout(const ConvPlan& plan) {
     axis.length = plan.output[a] - 1 + (plan.kernel[a] - 1) * plan.dilation[a] / plan.stride[a] + 1;
     for (std::int64_t k = 0; k < plan.kernel[a]; ++k) {
       const std::int64_t residue = k * plan.dilation[a] % plan.stride[a];
-      if (std::find(axis.residues.begin(), axis.residues.end(), residue) == axis.residues.end()) axis.residues.push_back(residue);
+      if (std::find(axis.residues.begin(), axis.residues.end(), residue) == axis.residues.end())
+        axis.residues.push_back(residue);
     }
   }
   return layout;
@@ -161,7 +174,8 @@ Window forward_window(const ConvPlan& plan, const ImageLayout& layout) {
   const auto at = [&](int a, std::int64_t k) {
     const ImageAxis& axis = layout.axes[a];
     const std::int64_t where = k * plan.dilation[a];
-    const auto slot = std::find(axis.residues.begin(), axis.residues.end(), where % axis.stride) - axis.residues.begin();
+    const auto slot =
+        std::find(axis.residues.begin(), axis.residues.end(), where % axis.stride) - axis.residues.begin();
     return static_cast<std::int64_t>(slot) * axis.length + where / axis.stride;
   };
   window.offsets.reserve(static_cast<std::size_t>(plan.in_channels * plan.kernel_size()));
@@ -176,7 +190,8 @@ Window forward_window(const ConvPlan& plan, const ImageLayout& layout) {
 // 1 x 1 windows that touch each element once: the image is the matrix.
 bool is_plain(const ConvPlan& plan) {
   for (int a = 0; a < 3; ++a)
-    if (plan.kernel[a] != 1 || plan.stride[a] != 1 || plan.padding[a] != 0 || plan.input[a] != plan.output[a]) return false;
+    if (plan.kernel[a] != 1 || plan.stride[a] != 1 || plan.padding[a] != 0 || plan.input[a] != plan.output[a])
+      return false;
   return true;
 }
 
@@ -246,7 +261,9 @@ void conv_data_gradient(const ConvPlan& plan, const Array& g, const Array& w, co
           for (int a = 0; a < 3; ++a)
             pass.first[a] = phase[a]->first, pass.step[a] = plan.stride[a], pass.extents[a] = plan.input[a];
           std::vector<std::int64_t> taps;
-          const auto at = [&](int a, std::int64_t k) { return phase[a]->q + low[a] - k * plan.dilation[a] / plan.stride[a]; };
+          const auto at = [&](int a, std::int64_t k) {
+            return phase[a]->q + low[a] - k * plan.dilation[a] / plan.stride[a];
+          };
           for (const std::int64_t i : r0.taps)
             for (const std::int64_t j : r1.taps)
               for (const std::int64_t k : r2.taps) taps.push_back((i * plan.kernel[1] + j) * plan.kernel[2] + k);
@@ -254,7 +271,8 @@ void conv_data_gradient(const ConvPlan& plan, const Array& g, const Array& w, co
             for (const std::int64_t i : r0.taps)
               for (const std::int64_t j : r1.taps)
                 for (const std::int64_t k : r2.taps)
-                  pass.window.offsets.push_back(c * channel + at(0, i) * layout.pitch0() + at(1, j) * layout.pitch1() + at(2, k));
+                  pass.window.offsets.push_back(c * channel + at(0, i) * layout.pitch0() + at(1, j) * layout.pitch1() +
+                                                at(2, k));
           pass.weights = next;
           for (std::int64_t group = 0; group < plan.groups; ++group)
             for (std::int64_t m = 0; m < plan.in_channels; ++m)
@@ -294,7 +312,8 @@ void add_image(const ConvPlan& plan, const Window& window, const std::vector<Run
   epilogue.beta = T(1);
   const TapsOperand<T> gathered{&window, image};
   const Operand<T> a = plain ? Operand<T>(Matrix<T>{image, columns, 1}) : Operand<T>(gathered);
-  (inside ? gemm<T> : gemm_serial<T>)(window.taps(), rows, columns, a, Matrix<T>{g, 1, columns}, sums, rows, 1, epilogue);
+  (inside ? gemm<T> : gemm_serial<T>)(window.taps(), rows, columns, a, Matrix<T>{g, 1, columns}, sums, rows, 1,
+                                      epilogue);
 }
 
 void conv_weight_gradient(const ConvPlan& plan, const Array& g, const Array& x, Array& dw) {
@@ -322,20 +341,26 @@ void conv_weight_gradient(const ConvPlan& plan, const Array& g, const Array& x, 
         const T* source = x.data<T>() + at * plan.in_channels * plan.input_size();
         if (!plain) {
           const auto fill = [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t c = begin; c < end; ++c) copy_channel(layout, source + c * plan.input_size(), copy + c * channel);
+            for (std::int64_t c = begin; c < end; ++c)
+              copy_channel(layout, source + c * plan.input_size(), copy + c * channel);
           };
-          if (inside) parallel_for(plan.in_channels, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(channel, 1)), fill);
-          else fill(0, plan.in_channels);
+          if (inside)
+            parallel_for(plan.in_channels, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(channel, 1)), fill);
+          else
+            fill(0, plan.in_channels);
         }
-        add_image(plan, window, runs, plain ? source : copy, g.data<T>() + at * rows * plan.output_size(), sums, plain, inside);
+        add_image(plan, window, runs, plain ? source : copy, g.data<T>() + at * rows * plan.output_size(), sums, plain,
+                  inside);
       }
     };
     if (inside) {
       Scratch<T> copy(copied + kSlack<T>);
       for (std::int64_t t = 0; t < chunks * plan.groups; ++t) run_task(t, copy.data());
     } else {
-      const double work = 2.0 * static_cast<double>(size) * static_cast<double>(plan.output_size()) * static_cast<double>(chunk);
-      parallel_for(chunks * plan.groups, std::clamp<std::int64_t>(static_cast<std::int64_t>(kTaskOperations / std::max(work, 1.0)), 1, 64),
+      const double work =
+          2.0 * static_cast<double>(size) * static_cast<double>(plan.output_size()) * static_cast<double>(chunk);
+      parallel_for(chunks * plan.groups,
+                   std::clamp<std::int64_t>(static_cast<std::int64_t>(kTaskOperations / std::max(work, 1.0)), 1, 64),
                    [&](std::int64_t begin, std::int64_t end) {
                      Scratch<T> copy(copied + kSlack<T>);
                      for (std::int64_t t = begin; t < end; ++t) run_task(t, copy.data());
@@ -343,17 +368,18 @@ void conv_weight_gradient(const ConvPlan& plan, const Array& g, const Array& x, 
     }
     // dw is (groups, rows, taps); the products left (taps, rows).
     T* out = dw.data<T>();
-    parallel_for(plan.groups * rows, std::max<std::int64_t>(1, 16384 / (taps * chunks)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t r = begin; r < end; ++r) {
-        const std::int64_t group = r / rows, m = r % rows;
-        for (std::int64_t k = 0; k < taps; ++k) {
-          const T* from = partial.data() + group * size + (few ? m * taps + k : k * rows + m);
-          T sum = 0;
-          for (std::int64_t part = 0; part < chunks; ++part) sum += from[part * plan.groups * size];
-          out[r * taps + k] = sum;
-        }
-      }
-    });
+    parallel_for(plan.groups * rows, std::max<std::int64_t>(1, 16384 / (taps * chunks)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t r = begin; r < end; ++r) {
+                     const std::int64_t group = r / rows, m = r % rows;
+                     for (std::int64_t k = 0; k < taps; ++k) {
+                       const T* from = partial.data() + group * size + (few ? m * taps + k : k * rows + m);
+                       T sum = 0;
+                       for (std::int64_t part = 0; part < chunks; ++part) sum += from[part * plan.groups * size];
+                       out[r * taps + k] = sum;
+                     }
+                   }
+                 });
   });
 }
 
@@ -379,13 +405,15 @@ double sum_run(const T* x, std::int64_t n) {
 void channel_sums(const Array& g, Array& sums) {
   dispatch(WideFloats{}, g.dtype(), [&]<class T>() {
     const std::int64_t batch = g.shape(0), channels = g.shape(1), size = g.size() / (batch * channels);
-    parallel_for(channels, std::max<std::int64_t>(1, 16384 / (batch * size)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t c = begin; c < end; ++c) {
-        double total = 0;
-        for (std::int64_t n = 0; n < batch; ++n) total += sum_run(g.data<T>() + (n * channels + c) * size, size);
-        sums.data<T>()[c] = static_cast<T>(total);
-      }
-    });
+    parallel_for(channels, std::max<std::int64_t>(1, 16384 / (batch * size)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t c = begin; c < end; ++c) {
+                     double total = 0;
+                     for (std::int64_t n = 0; n < batch; ++n)
+                       total += sum_run(g.data<T>() + (n * channels + c) * size, size);
+                     sums.data<T>()[c] = static_cast<T>(total);
+                   }
+                 });
   });
 }
 

@@ -17,7 +17,8 @@ namespace {
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(std::int64_t count) : bytes_(static_cast<std::size_t>(std::max<std::int64_t>(count, 1)) * sizeof(T)) {
+  explicit Scratch(std::int64_t count)
+      : bytes_(static_cast<std::size_t>(std::max<std::int64_t>(count, 1)) * sizeof(T)) {
     data_ = static_cast<T*>(allocate_cpu(bytes_));
   }
   Scratch(const Scratch&) = delete;
@@ -42,7 +43,8 @@ struct ImageLayout {
   std::int64_t pitch1() const { return axes[2].size(); }
   std::int64_t channel() const {  // elements per channel; MemoryError where they cannot be addressed
     std::int64_t n;
-    const bool overflow = __builtin_mul_overflow(axes[0].size(), axes[1].size(), &n) || __builtin_mul_overflow(n, axes[2].size(), &n);
+    const bool overflow =
+        __builtin_mul_overflow(axes[0].size(), axes[1].size(), &n) || __builtin_mul_overflow(n, axes[2].size(), &n);
     check(!overflow && n < (std::int64_t(1) << 48), ErrorKind::memory, "conv: the padded input is too large");
     return n;
   }
@@ -59,7 +61,8 @@ void copy_row(const ImageAxis& axis, const T* source, T* out) {
     std::int64_t q1 = first >= axis.extent ? 0 : (axis.extent - 1 - first) / axis.stride + 1;
     q0 = std::min(q0, axis.length), q1 = std::clamp(q1, q0, axis.length);
     std::fill(out, out + q0, T(0));
-    if (axis.stride == 1) std::copy(source + first + q0, source + first + q1, out + q0);
+    if (axis.stride == 1)
+      std::copy(source + first + q0, source + first + q1, out + q0);
     else
       for (std::int64_t q = q0; q < q1; ++q) out[q] = source[first + q * axis.stride];
     std::fill(out + q1, out + axis.length, T(0));
@@ -78,8 +81,10 @@ void copy_channel(const ImageLayout& layout, const T* source, T* out) {
       for (const std::int64_t r1 : height.residues)
         for (std::int64_t q1 = 0; q1 < height.length; ++q1) {
           const std::int64_t i1 = q1 * height.stride + r1 - height.origin;
-          if (i0 < 0 || i0 >= depth.extent || i1 < 0 || i1 >= height.extent) std::fill(out, out + row, T(0));
-          else copy_row(width, source + (i0 * height.extent + i1) * width.extent, out);
+          if (i0 < 0 || i0 >= depth.extent || i1 < 0 || i1 >= height.extent)
+            std::fill(out, out + row, T(0));
+          else
+            copy_row(width, source + (i0 * height.extent + i1) * width.extent, out);
           out += row;
         }
     }

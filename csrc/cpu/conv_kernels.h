@@ -17,8 +17,8 @@ inline std::vector<Run> vector_runs(const Window& window, std::int64_t lanes) {
 
 // out[m * out_stride + column] = bias[m] + sum over k of weights[m * taps + k] * image(k, column), for m < M.
 template <class T, int M>
-void few_rows(const Window& window, const Run* runs, std::int64_t count, const T* image, const T* weights, const T* bias,
-              T* out, std::int64_t out_stride) {
+void few_rows(const Window& window, const Run* runs, std::int64_t count, const T* image, const T* weights,
+              const T* bias, T* out, std::int64_t out_stride) {
   using V = simd::Vec<T>;
   constexpr int kUnroll = simd::kVectorBytes == 64 || M <= 2 ? 4 : 2;
   const std::int64_t taps = window.taps();
@@ -41,8 +41,10 @@ void few_rows(const Window& window, const Run* runs, std::int64_t count, const T
       const Run& run = runs[i + u];
       for (int m = 0; m < M; ++m) {
         T* to = out + m * out_stride + run.start;
-        if (run.count == simd::kLanes<T>) simd::store(to, sums[m][u]);
-        else simd::store_partial(to, run.count, sums[m][u]);
+        if (run.count == simd::kLanes<T>)
+          simd::store(to, sums[m][u]);
+        else
+          simd::store_partial(to, run.count, sums[m][u]);
       }
     }
   }
@@ -58,7 +60,8 @@ void few_weight_rows(const Window& window, const Run* runs, std::int64_t count, 
   for (std::int64_t k = 0; k < taps; k += kTaps) {
     const T* from[kTaps];
     V sums[M][kTaps];
-    for (int t = 0; t < kTaps; ++t) from[t] = image + window.offsets[static_cast<std::size_t>(std::min(k + t, taps - 1))];
+    for (int t = 0; t < kTaps; ++t)
+      from[t] = image + window.offsets[static_cast<std::size_t>(std::min(k + t, taps - 1))];
     for (int m = 0; m < M; ++m)
       for (int t = 0; t < kTaps; ++t) sums[m][t] = V(T(0));
     for (std::int64_t i = 0; i < count; ++i) {
@@ -86,10 +89,14 @@ void few_weight_rows(const Window& window, const Run* runs, std::int64_t count, 
 // Calls body.template operator()<M>() for m in 1 .. kFew.
 template <class Body>
 void with_rows(std::int64_t m, Body&& body) {
-  if (m == 1) body.template operator()<1>();
-  else if (m == 2) body.template operator()<2>();
-  else if (m == 3) body.template operator()<3>();
-  else body.template operator()<4>();
+  if (m == 1)
+    body.template operator()<1>();
+  else if (m == 2)
+    body.template operator()<2>();
+  else if (m == 3)
+    body.template operator()<3>();
+  else
+    body.template operator()<4>();
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ void pick_row(DType from, DType to, StageRow** out) {
   dispatch(All{}, from, [&]<class From>() { dispatch(All{}, to, [&]<class To>() { *out = &move_row<From, To>; }); });
 }
 
-constexpr std::int64_t kTile = 32;           // a tile of a transpose: 32 x 32 elements
+constexpr std::int64_t kTile = 32;            // a tile of a transpose: 32 x 32 elements
 constexpr std::int64_t kCopyGrain = 1 << 16;  // elements per task
 
 void copy(const Array& source, Array& destination) {

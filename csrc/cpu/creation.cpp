@@ -16,7 +16,8 @@ void write_exact(const Spacing& s, T* out, std::int64_t begin, std::int64_t end)
   if (s.parts == 1) {  // unsigned products wrap, and the true result fits
     const auto step = static_cast<std::uint64_t>(s.range_int);
     for (std::int64_t i = begin; i < end; ++i)
-      out[i] = convert<T>(static_cast<std::int64_t>(static_cast<std::uint64_t>(s.start_int) + static_cast<std::uint64_t>(i) * step));
+      out[i] = convert<T>(
+          static_cast<std::int64_t>(static_cast<std::uint64_t>(s.start_int) + static_cast<std::uint64_t>(i) * step));
     return;
   }
   for (std::int64_t i = begin; i < end; ++i) {
@@ -38,8 +39,10 @@ void write_spaced(const Spacing& s, T* out, std::int64_t begin, std::int64_t end
 void spaced(const Spacing& spacing, Array& out) {
   dispatch(All{}, out.dtype(), [&]<class T>() {
     parallel_for(out.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      if (spacing.exact) write_exact(spacing, out.data<T>(), begin, end);
-      else write_spaced(spacing, out.data<T>(), begin, end);
+      if (spacing.exact)
+        write_exact(spacing, out.data<T>(), begin, end);
+      else
+        write_spaced(spacing, out.data<T>(), begin, end);
     });
   });
 }
@@ -55,8 +58,10 @@ void clear_triangle(Array& matrices, std::int64_t k, bool upper) {
                    const std::int64_t edge = row % rows + clamped + (upper ? 0 : 1);
                    const std::int64_t cut = std::max<std::int64_t>(0, std::min(edge, columns));
                    std::byte* const first = matrices.raw() + row * columns * item;
-                   if (upper) std::memset(first, 0, static_cast<std::size_t>(cut * item));
-                   else std::memset(first + cut * item, 0, static_cast<std::size_t>((columns - cut) * item));
+                   if (upper)
+                     std::memset(first, 0, static_cast<std::size_t>(cut * item));
+                   else
+                     std::memset(first + cut * item, 0, static_cast<std::size_t>((columns - cut) * item));
                  }
                });
 }

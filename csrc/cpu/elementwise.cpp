@@ -9,12 +9,12 @@ namespace tc::cpu {
 namespace TC_ISA {
 namespace {
 
-constexpr std::int64_t kGrain = 1 << 15;  // elements per task: 8 to 60 microseconds of work
+constexpr std::int64_t kGrain = 1 << 13;  // elements per task: 1 to 15 microseconds of work
 
 struct Operand {
   const std::byte* base;
-  std::int64_t item;        // bytes per element in memory
-  std::int64_t loop_item;   // bytes per element in the loop
+  std::int64_t item;       // bytes per element in memory
+  std::int64_t loop_item;  // bytes per element in the loop
   StageRow* mover;
   DType dtype, loop_dtype;
 };
@@ -139,9 +139,12 @@ void run_loop(const LoopCall& call, const Array* const* inputs, int count, Array
     const std::int64_t size = output.size();
     return size <= kGrain ? task(0, size) : parallel_for(size, kGrain, task);
   }
-  if (count == 1) walk<2>(call, {&output, inputs[0]}, params);
-  else if (count == 2) walk<3>(call, {&output, inputs[0], inputs[1]}, params);
-  else walk<4>(call, {&output, inputs[0], inputs[1], inputs[2]}, params);
+  if (count == 1)
+    walk<2>(call, {&output, inputs[0]}, params);
+  else if (count == 2)
+    walk<3>(call, {&output, inputs[0], inputs[1]}, params);
+  else
+    walk<4>(call, {&output, inputs[0], inputs[1], inputs[2]}, params);
 }
 
 }  // namespace TC_ISA
@@ -162,9 +165,10 @@ void where_loop(const void* const* in, void* out, std::int64_t n, const Params&)
 void where(const Array& condition, const Array& a, const Array& b, Array& y) {
   dispatch(All{}, y.dtype(), [&]<class T>() {
     // Bits are only moved, so one loop per width is enough.
-    using Word = std::conditional_t<sizeof(T) == 1, std::uint8_t,
-                                    std::conditional_t<sizeof(T) == 2, std::uint16_t,
-                                                       std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
+    using Word =
+        std::conditional_t<sizeof(T) == 1, std::uint8_t,
+                           std::conditional_t<sizeof(T) == 2, std::uint16_t,
+                                              std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
     const Array* inputs[] = {&condition, &a, &b};
     TC_ISA::run_loop({&where_loop<Word>, {DType::boolean, y.dtype(), y.dtype()}, y.dtype()}, inputs, 3, y, {});
   });

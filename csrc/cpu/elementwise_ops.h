@@ -29,16 +29,20 @@ constexpr bool kHasParams = requires { Op::params; };
 // op.apply(inputs…), with the settings if it has some.
 template <class Op, class... V>
 [[gnu::always_inline]] inline auto apply([[maybe_unused]] const Params& params, V... x) {
-  if constexpr (kHasParams<Op>) return Op::apply(x..., params);
-  else return Op::apply(x...);
+  if constexpr (kHasParams<Op>)
+    return Op::apply(x..., params);
+  else
+    return Op::apply(x...);
 }
 
 template <class Op, class T, class... In>
 [[gnu::always_inline]] inline void vector_loop(T* y, std::int64_t n, const Params& params, const In*... x) {
   constexpr std::int64_t lanes = simd::kLanes<T>;
   for (std::int64_t i = 0; i < n; i += lanes) {
-    if (n - i >= lanes) [[likely]] simd::store(y + i, apply<Op>(params, simd::load(x + i)...));
-    else simd::store_partial(y + i, n - i, apply<Op>(params, simd::load_partial(x + i, n - i)...));
+    if (n - i >= lanes) [[likely]]
+      simd::store(y + i, apply<Op>(params, simd::load(x + i)...));
+    else
+      simd::store_partial(y + i, n - i, apply<Op>(params, simd::load_partial(x + i, n - i)...));
   }
 }
 
@@ -87,9 +91,7 @@ void binary(const Array& a, const Array& b, Array& y, const Params& params) {
 
 template <class... Ops>
 struct ProvideUnary {
-  explicit ProvideUnary(functors::List<Ops...>) {
-    (Provide{kernels::unary<Ops>, DeviceType::cpu, &unary<Ops>}, ...);
-  }
+  explicit ProvideUnary(functors::List<Ops...>) { (Provide{kernels::unary<Ops>, DeviceType::cpu, &unary<Ops>}, ...); }
 };
 template <class... Ops>
 struct ProvideBinary {

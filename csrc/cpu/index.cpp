@@ -84,7 +84,8 @@ void mask_positions(const Array& mask, Array* positions) {
       }
     }
     for (; i < end; i += 8)
-      for (std::uint64_t word = load_word(m + i, end - i); word; word &= word - 1) *to++ = i + std::countr_zero(word) / 8;
+      for (std::uint64_t word = load_word(m + i, end - i); word; word &= word - 1)
+        *to++ = i + std::countr_zero(word) / 8;
   });
 }
 
@@ -126,10 +127,15 @@ enum class Way { get, set, add };
 
 template <Way way, class T>
 inline void move_one(T* packed, T* indexed) {
-  if constexpr (way == Way::get) *packed = *indexed;
-  else if constexpr (way == Way::set) *indexed = *packed;
-  else if constexpr (std::is_integral_v<T>) *indexed = static_cast<T>(static_cast<std::make_unsigned_t<T>>(*indexed) + static_cast<std::make_unsigned_t<T>>(*packed));
-  else *indexed += *packed;
+  if constexpr (way == Way::get)
+    *packed = *indexed;
+  else if constexpr (way == Way::set)
+    *indexed = *packed;
+  else if constexpr (std::is_integral_v<T>)
+    *indexed =
+        static_cast<T>(static_cast<std::make_unsigned_t<T>>(*indexed) + static_cast<std::make_unsigned_t<T>>(*packed));
+  else
+    *indexed += *packed;
 }
 
 template <Way way, class T>
@@ -137,7 +143,8 @@ inline void move_run(T* __restrict packed, std::int64_t ps, T* __restrict indexe
   if (ps == 1 && is == 1) {
     if constexpr (way != Way::add) {
       const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T);
-      if (bytes >= 64) return void(way == Way::get ? std::memcpy(packed, indexed, bytes) : std::memcpy(indexed, packed, bytes));
+      if (bytes >= 64)
+        return void(way == Way::get ? std::memcpy(packed, indexed, bytes) : std::memcpy(indexed, packed, bytes));
     }
     for (std::int64_t i = 0; i < n; ++i) move_one<way>(packed + i, indexed + i);
   } else {
@@ -199,12 +206,14 @@ void move(const Blocks& b, const std::int64_t* offsets, bool distinct, T* packed
   if (b.positions_inside) {
     // Columns are disjoint in memory; positions within one are, unless equal offsets may meet.
     const std::int64_t piece = distinct ? kGrain : n, pieces = (n + piece - 1) / piece;
-    return parallel_for(size * pieces, std::max<std::int64_t>(1, kGrain / std::min(n, piece)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t t = begin; t < end; ++t) {
-        const std::int64_t first = t % pieces * piece;
-        move_column<way>(b, offsets, t / pieces, first, std::min(n, first + piece), packed, indexed);
-      }
-    });
+    return parallel_for(size * pieces, std::max<std::int64_t>(1, kGrain / std::min(n, piece)),
+                        [&](std::int64_t begin, std::int64_t end) {
+                          for (std::int64_t t = begin; t < end; ++t) {
+                            const std::int64_t first = t % pieces * piece;
+                            move_column<way>(b, offsets, t / pieces, first, std::min(n, first + piece), packed,
+                                             indexed);
+                          }
+                        });
   }
   if (distinct) {
     return parallel_for(n, std::max<std::int64_t>(1, kGrain / size), [&](std::int64_t begin, std::int64_t end) {
@@ -239,17 +248,22 @@ void move_any(const Array& packed, const Array& rest, const Array& offsets, bool
   const auto* at = offsets.data<std::int64_t>();
   if (few_and_large(b)) {
     for (std::int64_t p = 0; p < b.n; ++p) {
-      Array mine = block.view(block.shape(), block.strides(), p * b.step), theirs = rest.view(rest.shape(), rest.strides(), at[p]);
+      Array mine = block.view(block.shape(), block.strides(), p * b.step),
+            theirs = rest.view(rest.shape(), rest.strides(), at[p]);
       way == Way::get ? kernels::copy(rest.device(), theirs, mine) : kernels::copy(rest.device(), mine, theirs);
     }
     return;
   }
   const auto run = [&]<class T>(T* p, T* i) { move<way, T>(b, at, distinct, p, i); };
   switch (itemsize(rest.dtype())) {
-    case 1: return run(packed.data<std::uint8_t>(), rest.data<std::uint8_t>());
-    case 2: return run(packed.data<std::uint16_t>(), rest.data<std::uint16_t>());
-    case 4: return run(packed.data<std::uint32_t>(), rest.data<std::uint32_t>());
-    default: return run(packed.data<std::uint64_t>(), rest.data<std::uint64_t>());
+    case 1:
+      return run(packed.data<std::uint8_t>(), rest.data<std::uint8_t>());
+    case 2:
+      return run(packed.data<std::uint16_t>(), rest.data<std::uint16_t>());
+    case 4:
+      return run(packed.data<std::uint32_t>(), rest.data<std::uint32_t>());
+    default:
+      return run(packed.data<std::uint64_t>(), rest.data<std::uint64_t>());
   }
 }
 
@@ -274,7 +288,8 @@ void scatter_add(Array& rest, const Array& offsets, const ScatterSplit& split, c
         const std::int64_t first = t % pieces * piece, last = std::min(split.inner, first + piece);
         for (std::int64_t l = 0; l < split.length; ++l) {
           const std::int64_t row = (t / pieces * split.length + l) * split.inner;
-          for (std::int64_t i = first; i < last; ++i) move_one<Way::add>(packed + (row + i) * b.step, indexed + at[row + i]);
+          for (std::int64_t i = first; i < last; ++i)
+            move_one<Way::add>(packed + (row + i) * b.step, indexed + at[row + i]);
         }
       }
     });

@@ -1,5 +1,6 @@
 // Cross-entropy kernels: with w the class weights, t the class, ε the smoothing and C the number of classes,
-//   loss = (1 - ε) w_t (lse - x_t) + ε/C Σ_c w_c (lse - x_c),   ∂loss/∂x_c = S softmax_c - (1 - ε) w_t [c = t] - ε/C w_c,
+//   loss = (1 - ε) w_t (lse - x_t) + ε/C Σ_c w_c (lse - x_c),   ∂loss/∂x_c = S softmax_c - (1 - ε) w_t [c = t] - ε/C
+//   w_c,
 // S = (1 - ε) w_t + ε/C Σ_c w_c. On log-probabilities lse is 0 and the softmax term is absent.
 #include "ops/loss.h"
 
@@ -21,7 +22,9 @@ struct Rows {
   A smoothing, weight_sum;
 
   Rows(std::int64_t classes, const Array* w, const CrossEntropy& settings)
-      : classes(classes), weight(w ? w->data<T>() : nullptr), settings(settings),
+      : classes(classes),
+        weight(w ? w->data<T>() : nullptr),
+        settings(settings),
         smoothing(static_cast<A>(settings.label_smoothing / static_cast<double>(classes))),
         weight_sum(w ? sum_row<A>(classes, [](V v) { return v; }, weight) : static_cast<A>(classes)) {}
 
@@ -35,7 +38,8 @@ struct Rows {
     *loss = static_cast<A>(1 - settings.label_smoothing) * weight_of(t) * (*lse - convert<A>(x[t]));
     if (smoothing == A(0)) return;
     const V total(*lse);
-    *loss += smoothing * (weight ? sum_row<A>(classes, [&](V v, V w) { return w * (total - v); }, x, weight)
+    *loss += smoothing * (weight ? sum_row<A>(
+                                       classes, [&](V v, V w) { return w * (total - v); }, x, weight)
                                  : sum_row<A>(classes, [&](V v) { return total - v; }, x));
   }
 
@@ -45,11 +49,14 @@ struct Rows {
       return;
     }
     const A hit = static_cast<A>(1 - settings.label_smoothing) * weight_of(t);
-    const V scale(settings.log_probabilities ? A(0) : g * (hit + smoothing * weight_sum)), even(g * smoothing), shift(lse);
+    const V scale(settings.log_probabilities ? A(0) : g * (hit + smoothing * weight_sum)), even(g * smoothing),
+        shift(lse);
     const bool soft = !settings.log_probabilities;
     const auto probability = [&](V v) { return soft ? scale * simd::math::exp(v - shift) : V(A(0)); };
-    if (weight) map_row<A>(classes, gx, [&](V v, V w) { return probability(v) - even * w; }, x, weight);
-    else map_row<A>(classes, gx, [&](V v) { return probability(v) - even; }, x);
+    if (weight)
+      map_row<A>(classes, gx, [&](V v, V w) { return probability(v) - even * w; }, x, weight);
+    else
+      map_row<A>(classes, gx, [&](V v) { return probability(v) - even; }, x);
     // The hit class again as a whole, so that a half type rounds once.
     const A p = soft ? scale[0] * simd::math::exp(V(convert<A>(x[t]) - lse))[0] : A(0);
     gx[t] = convert<T>(p - even[0] * weight_of(t) - g * hit);

@@ -1,5 +1,6 @@
 // Row normalisation (layer, group, instance, RMS): a row stays in cache between its passes (mean, variance, write), so
-// memory sees one read and one write. Gradients of weight and bias are summed per fixed chunk of rows, then over chunks.
+// memory sees one read and one write. Gradients of weight and bias are summed per fixed chunk of rows, then over
+// chunks.
 #include "ops/norm.h"
 
 #include <cmath>
@@ -29,7 +30,8 @@ template <class T>
 void forward_row(const RowNorm& plan, const T* x, const T* weight, const T* bias, T* y, T* mean_out, T* rstd_out) {
   using V = simd::Vec<T>;
   const std::int64_t length = plan.channels * plan.inner;
-  const T mean = plan.rms ? T(0) : static_cast<T>(sum_blocks<T>(length, [](V v) { return v; }, x) / static_cast<double>(length));
+  const T mean =
+      plan.rms ? T(0) : static_cast<T>(sum_blocks<T>(length, [](V v) { return v; }, x) / static_cast<double>(length));
   const V m(mean);
   const double squares = sum_blocks<T>(length, [&](V v) { return (v - m) * (v - m); }, x);
   const T rstd = static_cast<T>(1 / std::sqrt(squares / static_cast<double>(length) + plan.eps));
@@ -37,10 +39,14 @@ void forward_row(const RowNorm& plan, const T* x, const T* weight, const T* bias
   *rstd_out = rstd;
   if (plan.inner == 1) {
     const V r(rstd);
-    if (weight && bias) map_row<T>(length, y, [&](V v, V w, V b) { return simd::fma((v - m) * r, w, b); }, x, weight, bias);
-    else if (weight) map_row<T>(length, y, [&](V v, V w) { return (v - m) * r * w; }, x, weight);
-    else if (bias) map_row<T>(length, y, [&](V v, V b) { return simd::fma(v - m, r, b); }, x, bias);
-    else map_row<T>(length, y, [&](V v) { return (v - m) * r; }, x);
+    if (weight && bias)
+      map_row<T>(length, y, [&](V v, V w, V b) { return simd::fma((v - m) * r, w, b); }, x, weight, bias);
+    else if (weight)
+      map_row<T>(length, y, [&](V v, V w) { return (v - m) * r * w; }, x, weight);
+    else if (bias)
+      map_row<T>(length, y, [&](V v, V b) { return simd::fma(v - m, r, b); }, x, bias);
+    else
+      map_row<T>(length, y, [&](V v) { return (v - m) * r; }, x);
     return;
   }
   for (std::int64_t c = 0; c < plan.channels; ++c) {
@@ -88,12 +94,14 @@ void backward_row(const RowNorm& plan, const T* g, const T* x, const T* weight, 
     for_each_vector<T>(
         length,
         [&](std::int64_t i) {
-          step(i, 0, [](const T* p, std::int64_t) { return simd::load(p); },
-               [](T* p, std::int64_t, V v) { simd::store(p, v); });
+          step(
+              i, 0, [](const T* p, std::int64_t) { return simd::load(p); },
+              [](T* p, std::int64_t, V v) { simd::store(p, v); });
         },
         [&](std::int64_t i, std::int64_t count) {
-          step(i, count, [](const T* p, std::int64_t n) { return simd::load_partial(p, n); },
-               [](T* p, std::int64_t n, V v) { simd::store_partial(p, n, v); });
+          step(
+              i, count, [](const T* p, std::int64_t n) { return simd::load_partial(p, n); },
+              [](T* p, std::int64_t n, V v) { simd::store_partial(p, n, v); });
         });
     return;
   }

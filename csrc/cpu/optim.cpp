@@ -42,8 +42,10 @@ struct Lanes {
   std::int64_t i, count;  // count < 0: all lanes
   auto load(const T* p) const { return count < 0 ? simd::load(p + i) : simd::load_partial(p + i, count); }
   void store(T* p, simd::Vec<Acc<T>> v) const {
-    if (count < 0) simd::store(p + i, v);
-    else simd::store_partial(p + i, count, v);
+    if (count < 0)
+      simd::store(p + i, v);
+    else
+      simd::store_partial(p + i, count, v);
   }
 };
 template <class T, class Body>
@@ -87,8 +89,10 @@ void adam_chunk(const AdamStep& s, const OptimPart& part, std::int64_t begin, st
   const V step(static_cast<A>(-s.step_size)), correction(static_cast<A>(s.root_correction)), eps(static_cast<A>(s.eps));
   for_lanes<T>(begin, end, [&](Lanes<T> at) {
     V p = at.load(param), g = at.load(grad) * sign;
-    if (decays && s.decoupled) p = p * shrink;
-    else if (decays) g = simd::fma(decay, p, g);
+    if (decays && s.decoupled)
+      p = p * shrink;
+    else if (decays)
+      g = simd::fma(decay, p, g);
     V m = at.load(mean);
     m = simd::fma(fresh1, g - m, m);
     V v = simd::fma(beta2, at.load(square), fresh2 * g * g);

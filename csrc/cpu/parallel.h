@@ -21,7 +21,9 @@ void parallel_tasks(std::int64_t tasks, Body&& body) {
     for (std::int64_t t = 0; t < tasks; ++t) body(t);
     return;
   }
-  run_tasks(tasks, [](void* context, std::int64_t task) { (*static_cast<std::remove_reference_t<Body>*>(context))(task); }, &body);
+  run_tasks(
+      tasks, [](void* context, std::int64_t task) { (*static_cast<std::remove_reference_t<Body>*>(context))(task); },
+      &body);
 }
 
 // Calls body(begin, end) on ranges of exactly `grain` items (the last may be shorter) that cover [0, n).

@@ -18,9 +18,7 @@ constexpr int kBytes = 32;
 constexpr int kBytes = 16;
 #endif
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 constexpr int kChains = 10;  // more than latency times throughput of the FMA units
 
@@ -94,7 +92,9 @@ double stream_peak(const std::string& what, double seconds) {
 }
 
 void peak(const std::string& what, double seconds, double* result) {
-  *result = what == "fma32" ? fma_peak<float>(seconds) : what == "fma64" ? fma_peak<double>(seconds) : stream_peak(what, seconds);
+  *result = what == "fma32"   ? fma_peak<float>(seconds)
+            : what == "fma64" ? fma_peak<double>(seconds)
+                              : stream_peak(what, seconds);
 }
 
 const Provide registered{kernels::peak, DeviceType::cpu, &peak};

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::int64_t kGrain = 1 << 14;  // elements per task
 
-std::int64_t planes_per_task(std::int64_t size) { return std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, size)); }
+std::int64_t planes_per_task(std::int64_t size) {
+  return std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, size));
+}
 
 // Taps of one input row, at plane position `base`, for a whole output row: the first maximum in row-major order wins, a
 // NaN always. `stride` may be a constant.
@@ -162,7 +164,8 @@ void mean_pool(const PoolPlan& plan, const Array& x, Array& y) {
   dispatch(WideFloats{}, x.dtype(), [&]<class T>() {
     parallel_for(plan.planes, planes_per_task(in + out), [&](std::int64_t begin, std::int64_t end) {
       std::vector<T> sums(static_cast<std::size_t>(plan.axes[2].extent));
-      for (std::int64_t p = begin; p < end; ++p) mean_plane(plan, x.data<T>() + p * in, y.data<T>() + p * out, sums.data());
+      for (std::int64_t p = begin; p < end; ++p)
+        mean_plane(plan, x.data<T>() + p * in, y.data<T>() + p * out, sums.data());
     });
   });
 }

@@ -43,12 +43,16 @@ inline std::uint64_t word_64(const Tile& tile, std::int64_t i) {
   const std::int64_t p = i / random::kTileBlocks, b = i % random::kTileBlocks;
   return tile.word[2 * p][b] | static_cast<std::uint64_t>(tile.word[2 * p + 1][b]) << 32;
 }
-[[gnu::always_inline]] inline std::uint32_t word_32(const Tile& tile, std::int64_t i) { return tile.word[i / random::kTileBlocks][i % random::kTileBlocks]; }
+[[gnu::always_inline]] inline std::uint32_t word_32(const Tile& tile, std::int64_t i) {
+  return tile.word[i / random::kTileBlocks][i % random::kTileBlocks];
+}
 
 template <class W>
 inline auto word_of(const Tile& tile, std::int64_t i) {
-  if constexpr (sizeof(W) == 8) return word_64(tile, i);
-  else return word_32(tile, i);
+  if constexpr (sizeof(W) == 8)
+    return word_64(tile, i);
+  else
+    return word_32(tile, i);
 }
 
 // The largest T below `high`, for T narrower than float: rounding a number below `high` may reach it.
@@ -56,8 +60,10 @@ template <class T>
 float last_below(double high) {
   T value(static_cast<float>(high));
   if (static_cast<double>(static_cast<float>(value)) < high) return static_cast<float>(value);
-  if (static_cast<float>(value) == 0) value.bits = 0x8001;
-  else value.bits = static_cast<std::uint16_t>(value.bits & 0x8000 ? value.bits + 1 : value.bits - 1);
+  if (static_cast<float>(value) == 0)
+    value.bits = 0x8001;
+  else
+    value.bits = static_cast<std::uint16_t>(value.bits & 0x8000 ? value.bits + 1 : value.bits - 1);
   return static_cast<float>(value);
 }
 
@@ -73,8 +79,10 @@ void uniform(Stream stream, double low, double high, Array& out) {
       for (std::int64_t i = 0; i < kPerTile<W>; ++i) values[i] = interval(random::uniform(word_of<W>(tile, i)));
       T rounded[kPerTile<W>];
       for (std::int64_t i = 0; i < kPerTile<W>; ++i) {
-        if constexpr (std::is_same_v<T, W>) rounded[i] = values[i];
-        else rounded[i] = T(std::min(values[i], last));
+        if constexpr (std::is_same_v<T, W>)
+          rounded[i] = values[i];
+        else
+          rounded[i] = T(std::min(values[i], last));
       }
       std::memcpy(to + first, rounded, static_cast<std::size_t>(n) * sizeof(T));
     });
@@ -102,8 +110,10 @@ void fill_integers(Stream stream, std::int64_t low, Word span, T* to, std::int64
             [&](const Tile& tile, std::int64_t first, std::int64_t n) {
               for (std::int64_t i = 0; i < n; ++i) {
                 Word bits;
-                if constexpr (sizeof(Word) == 8) bits = word_64(tile, i);
-                else bits = word_32(tile, i);
+                if constexpr (sizeof(Word) == 8)
+                  bits = word_64(tile, i);
+                else
+                  bits = word_32(tile, i);
                 const Word drawn = bounded.accept(bits) ? bounded.map(bits)
                                                         : bounded(stream, static_cast<std::uint64_t>(first + i), 1);
                 to[first + i] = static_cast<T>(static_cast<std::uint64_t>(low) + drawn);
@@ -115,7 +125,8 @@ void integers(Stream stream, std::int64_t low, std::uint64_t span, Array& out) {
   dispatch(Ints{}, out.dtype(), [&]<class T>() {
     if (span != 0 && span <= (std::uint64_t{1} << 32))
       fill_integers<Bounded32>(stream, low, static_cast<std::uint32_t>(span), out.data<T>(), out.size());
-    else fill_integers<Bounded64>(stream, low, span, out.data<T>(), out.size());
+    else
+      fill_integers<Bounded64>(stream, low, span, out.data<T>(), out.size());
   });
 }
 
@@ -160,7 +171,8 @@ void permutation(Stream stream, Array& out) {
     to[j] = i;
   }
   for (std::int64_t i = narrow; i < size; ++i) {
-    const auto j = static_cast<std::int64_t>(Bounded64(static_cast<std::uint64_t>(i + 1))(stream, static_cast<std::uint64_t>(i)));
+    const auto j =
+        static_cast<std::int64_t>(Bounded64(static_cast<std::uint64_t>(i + 1))(stream, static_cast<std::uint64_t>(i)));
     to[i] = to[j];
     to[j] = i;
   }

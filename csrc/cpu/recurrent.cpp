@@ -1,6 +1,6 @@
-// Recurrent layers: one product for the input's part of all steps, then the steps, each a small product with the recurrent
-// weights (packed once) and the cell's elementwise part. The batch is cut into chunks of fixed size which walk the whole
-// sequence on their own, so threads never wait for each other between steps.
+// Recurrent layers: one product for the input's part of all steps, then the steps, each a small product with the
+// recurrent weights (packed once) and the cell's elementwise part. The batch is cut into chunks of fixed size which
+// walk the whole sequence on their own, so threads never wait for each other between steps.
 #include "ops/recurrent.h"
 
 #include <memory>
@@ -36,8 +36,13 @@ struct Walk {
 
 template <class T>
 Walk<T> walk_of(const Array& x, const Array& h0, const Array* c0, const Array* lengths, bool reverse) {
-  return {x.shape(0), x.shape(1), h0.shape(1), reverse, lengths ? lengths->data<std::int64_t>() : nullptr,
-          h0.data<T>(), c0 ? c0->data<T>() : nullptr};
+  return {x.shape(0),
+          x.shape(1),
+          h0.shape(1),
+          reverse,
+          lengths ? lengths->data<std::int64_t>() : nullptr,
+          h0.data<T>(),
+          c0 ? c0->data<T>() : nullptr};
 }
 
 template <class T>
@@ -72,8 +77,10 @@ void forward(const RecurrentForward& r) {
     std::unique_ptr<Scratch<T>> product;
     if (gru) product = std::make_unique<Scratch<T>>(rows * wide);
     Epilogue<T> epilogue;
-    if (gru) epilogue.column_bias = recurrent_bias.data();
-    else epilogue.beta = T(1);
+    if (gru)
+      epilogue.column_bias = recurrent_bias.data();
+    else
+      epilogue.beta = T(1);
     for (std::int64_t k = 0; k < steps; ++k) {
       const std::int64_t t = walk.step(k), first = t * batch + begin;
       const Matrix<T> state{h + begin * hidden, hidden, 1};
@@ -126,7 +133,8 @@ void backward(const RecurrentBackward& r) {
   const std::int64_t steps = walk.steps, batch = walk.batch, hidden = walk.hidden, inputs = r.x->shape(2);
   const std::int64_t wide = gates_of(r.cell) * hidden, saved = saved_gates_of(r.cell) * hidden, all = steps * batch;
   const bool gru = r.cell == Cell::gru, lstm = r.cell == Cell::lstm;
-  // Gradients of the gates' input part, and for GRU, where they differ, of their recurrent part; the states before each step.
+  // Gradients of the gates' input part, and for GRU, where they differ, of their recurrent part; the states before each
+  // step.
   const Scratch<T> da(all * wide), db(gru ? all * wide : 0), previous(all * hidden);
   T* const recurrent = gru ? db.get() : da.get();
   const Matrix<T> w_hh{r.w_hh->data<T>(), hidden, 1};
@@ -159,7 +167,8 @@ void backward(const RecurrentBackward& r) {
         }
         if (lstm) {
           const T* const c_before = walk.before(t, row, cells, walk.c0);
-          lstm_row_backward(hidden, gates + at * saved, c_before, cells + at * hidden, dh_row, dc + row * hidden, da_row);
+          lstm_row_backward(hidden, gates + at * saved, c_before, cells + at * hidden, dh_row, dc + row * hidden,
+                            da_row);
         } else {
           rnn_row_backward(hidden, r.cell == Cell::rnn_relu, gates + at * saved, dh_row, da_row);
         }
@@ -175,8 +184,10 @@ void backward(const RecurrentBackward& r) {
   gemm<T>(wide, inputs, all, da_matrix.transposed(), x, r.gw_ih->data<T>(), inputs);
   gemm<T>(wide, hidden, all, db_matrix.transposed(), states, r.gw_hh->data<T>(), hidden);
   column_sums(da.get(), all, wide, r.gb_ih->data<T>());
-  if (gru) column_sums(db.get(), all, wide, r.gb_hh->data<T>());
-  else std::memcpy(r.gb_hh->raw(), r.gb_ih->raw(), r.gb_ih->nbytes());
+  if (gru)
+    column_sums(db.get(), all, wide, r.gb_hh->data<T>());
+  else
+    std::memcpy(r.gb_hh->raw(), r.gb_ih->raw(), r.gb_ih->nbytes());
 }
 
 void recurrent(const RecurrentForward& r) {

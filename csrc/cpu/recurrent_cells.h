@@ -1,6 +1,6 @@
 // The elementwise part of one step of each cell, for one row of H units: gates from pre-activations, and back.
-// Equations in PyTorch's gate order: LSTM i, f, n, o (Hochreiter & Schmidhuber 1997, Gers et al. 2000); GRU r, z, n with
-// the reset gate applied to the recurrent product (Cho et al. 2014, cuDNN's variant).
+// Equations in PyTorch's gate order: LSTM i, f, n, o (Hochreiter & Schmidhuber 1997, Gers et al. 2000); GRU r, z, n
+// with the reset gate applied to the recurrent product (Cho et al. 2014, cuDNN's variant).
 #pragma once
 #include "cpu/row_math.h"
 #include "ops/recurrent.h"
@@ -14,8 +14,10 @@ struct Position {
   std::int64_t i, count;  // count < 0: a whole vector
   simd::Vec<T> load(const T* p) const { return count < 0 ? simd::load(p + i) : simd::load_partial(p + i, count); }
   void store(T* p, simd::Vec<T> v) const {
-    if (count < 0) simd::store(p + i, v);
-    else simd::store_partial(p + i, count, v);
+    if (count < 0)
+      simd::store(p + i, v);
+    else
+      simd::store_partial(p + i, count, v);
   }
 };
 template <class T, class Body>
@@ -58,7 +60,8 @@ void lstm_row_backward(std::int64_t hidden, const T* gates, const T* c0, const T
   });
 }
 
-// gates: the input's part of r, z, n in; r, z, n and the recurrent part of n out. recurrent: h0 · w_hhᵀ (biases inside).
+// gates: the input's part of r, z, n in; r, z, n and the recurrent part of n out. recurrent: h0 · w_hhᵀ (biases
+// inside).
 template <class T>
 void gru_row(std::int64_t hidden, const T* input, const T* recurrent, const T* h0, T* gates, T* h) {
   for_units<T>(hidden, [&](Position<T> at) {

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::int64_t kColumnBytes = 16384;  // half of the smallest L1 cache in use
 
-// Op over elements of type T; the result is divided by `divisor` (a mean), which is 1 otherwise. Integers sum and multiply
-// as unsigned numbers S: they wrap around on overflow.
+// Op over elements of type T; the result is divided by `divisor` (a mean), which is 1 otherwise. Integers sum and
+// multiply as unsigned numbers S: they wrap around on overflow.
 template <class Op, class T, class S = T>
 struct Fold {
   using Element = S;
@@ -20,11 +20,15 @@ struct Fold {
   T divisor = T(1);
 
   State identity() const { return Op::template identity<S>(); }
-  [[gnu::noinline]] void row(State& state, const S* x, std::int64_t n, std::int64_t) const { state = combine(state, fold<Op>(x, n)); }
+  [[gnu::noinline]] void row(State& state, const S* x, std::int64_t n, std::int64_t) const {
+    state = combine(state, fold<Op>(x, n));
+  }
   State combine(State a, State b) const { return Op::template apply<S>(a, b); }
   Output finish(State s) const {
-    if constexpr (std::is_floating_point_v<T>) return s / divisor;
-    else return static_cast<T>(s);
+    if constexpr (std::is_floating_point_v<T>)
+      return s / divisor;
+    else
+      return static_cast<T>(s);
   }
 
   struct Columns {
@@ -37,7 +41,8 @@ struct Fold {
       constexpr std::int64_t W = kFoldBytes / static_cast<int>(sizeof(S));
       const auto op = [](auto a, auto b) { return Op::template apply<S>(a, b); };
       const auto eight = [&](auto v, auto load) {
-        const auto ab = op(load(0), load(1)), cd = op(load(2), load(3)), ef = op(load(4), load(5)), gh = op(load(6), load(7));
+        const auto ab = op(load(0), load(1)), cd = op(load(2), load(3)), ef = op(load(4), load(5)),
+                   gh = op(load(6), load(7));
         return op(v, op(op(ab, cd), op(ef, gh)));
       };
       S* const v = values;
@@ -101,9 +106,12 @@ struct Count {
 // The type arithmetic results of dtype y are computed in: float, double or wrapping 64-bit integers.
 template <class Op>
 void arithmetic(const Array& x, Array& y, double divisor) {
-  if (y.dtype() == DType::float64) reduce(x, y, Fold<Op, double>{divisor});
-  else if (is_float(y.dtype())) reduce(x, y, Fold<Op, float>{static_cast<float>(divisor)});
-  else reduce(x, y, Fold<Op, std::int64_t, std::uint64_t>{});
+  if (y.dtype() == DType::float64)
+    reduce(x, y, Fold<Op, double>{divisor});
+  else if (is_float(y.dtype()))
+    reduce(x, y, Fold<Op, float>{static_cast<float>(divisor)});
+  else
+    reduce(x, y, Fold<Op, std::int64_t, std::uint64_t>{});
 }
 void sum(const Array& x, Array& y, double divisor) { arithmetic<FoldAdd>(x, y, divisor); }
 void prod(const Array& x, Array& y) { arithmetic<FoldMultiply>(x, y, 1); }

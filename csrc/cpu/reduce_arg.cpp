@@ -1,9 +1,8 @@
-// argmax and argmin: the first position of the extreme, where a NaN beats every number. Rows are searched for a position
-// only when the extreme of a block, found with vectors, beats the best so far.
-#include "ops/reduce.h"
-
+// argmax and argmin: the first position of the extreme, where a NaN beats every number. Rows are searched for a
+// position only when the extreme of a block, found with vectors, beats the best so far.
 #include "cpu/reduce_driver.h"
 #include "cpu/reduce_vector.h"
+#include "ops/reduce.h"
 
 namespace tc::cpu {
 namespace {
@@ -21,8 +20,10 @@ struct Arg {
   static bool is_nan(T v) { return v != v; }
   static bool beats(T later, T earlier) {
     if (is_nan(earlier)) return false;
-    if constexpr (std::is_same_v<Op, FoldMax>) return later > earlier || is_nan(later);
-    else return later < earlier || is_nan(later);
+    if constexpr (std::is_same_v<Op, FoldMax>)
+      return later > earlier || is_nan(later);
+    else
+      return later < earlier || is_nan(later);
   }
 
   State identity() const { return {T(0), -1}; }

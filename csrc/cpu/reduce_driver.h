@@ -1,8 +1,8 @@
 // The driver of all reductions: reduce<F>(x, y, f) folds any axes of any layout and dtype with the accumulator F.
 // Where the nearest axis in memory is reduced, F folds contiguous rows; where it is kept, F folds row after row into a
-// block of columns that stays in the L1 cache. Long reductions are cut in chunks whose size follows from the shape alone;
-// their partial results are combined pairwise (Higham, "The accuracy of floating point summation", 1993), so that errors
-// grow slowly and no bit depends on the number of threads.
+// block of columns that stays in the L1 cache. Long reductions are cut in chunks whose size follows from the shape
+// alone; their partial results are combined pairwise (Higham, "The accuracy of floating point summation", 1993), so
+// that errors grow slowly and no bit depends on the number of threads.
 #pragma once
 #include <memory>
 
@@ -94,8 +94,10 @@ struct RowSource {
   bool same;
 
   RowSource(const Array& x, DType loop)
-      : base(x.raw()), item(static_cast<std::int64_t>(itemsize(x.dtype()))),
-        mover(row_mover(x.dtype(), loop)), same(x.dtype() == loop) {}
+      : base(x.raw()),
+        item(static_cast<std::int64_t>(itemsize(x.dtype()))),
+        mover(row_mover(x.dtype(), loop)),
+        same(x.dtype() == loop) {}
   bool is_direct(std::int64_t stride) const { return same && stride == 1; }
   const T* load(std::int64_t offset, std::int64_t stride, std::int64_t n, T* buffer) const {
     if (is_direct(stride)) return reinterpret_cast<const T*>(base + offset * item);
@@ -107,7 +109,7 @@ struct RowSource {
 constexpr std::int64_t kReduceChunk = 1 << 16;  // terms folded by one task: some 20 microseconds of work
 constexpr std::int64_t kRowBlock = 4096;        // terms folded by one call of F::row
 constexpr std::int64_t kStagedColumns = 512;    // columns of a block when rows go through a buffer
-constexpr std::int64_t kSpreadColumns = 256;  // columns that narrow rows are spread over
+constexpr std::int64_t kSpreadColumns = 256;    // columns that narrow rows are spread over
 constexpr int kTileRows = 8;                    // rows folded by one call of F::Columns::add
 constexpr std::int64_t kLeastChunkRows = 64;
 
@@ -192,7 +194,7 @@ class Reducer {
     }
   }
 
-  struct Tile {  // a block of columns over a chunk of the terms
+  struct Tile {           // a block of columns over a chunk of the terms
     std::int64_t offset;  // of its first column
     std::int64_t columns, begin, end;
     std::int64_t spread;  // that many terms lie one after the other in memory and count as columns of their own
@@ -232,7 +234,8 @@ class Reducer {
     }
   }
 
-  State column_state(const typename F::Columns& block, std::int64_t j, std::int64_t columns, std::int64_t spread) const {
+  State column_state(const typename F::Columns& block, std::int64_t j, std::int64_t columns,
+                     std::int64_t spread) const {
     State state = block.state(j);
     for (std::int64_t k = 1; k < spread; ++k) state = f_.combine(state, block.state(j + k * columns));
     return state;
@@ -246,11 +249,13 @@ class Reducer {
     const bool gapless = F::Columns::kFolds && source_.is_direct(stride) && plan_.reduced_shape.size() == 1 &&
                          plan_.reduced_x[0] == width;
     const std::int64_t spread = gapless && width <= kSpreadColumns / 2 ? kSpreadColumns / width : 1;
-    const std::int64_t chunk = std::max(kLeastChunkRows, kReduceChunk / block), chunks = (plan_.terms + chunk - 1) / chunk;
+    const std::int64_t chunk = std::max(kLeastChunkRows, kReduceChunk / block),
+                       chunks = (plan_.terms + chunk - 1) / chunk;
     const auto fold = [&](typename F::Columns& folded, std::int64_t o, std::int64_t b, std::int64_t c) {
       const Odometer output(plan_.kept_shape, plan_.kept_x, near, o);
       const std::int64_t n = std::min(block, width - b * block);
-      fold_columns(folded, {output.offset() + b * block * stride, n, c * chunk, std::min(plan_.terms, (c + 1) * chunk), spread});
+      fold_columns(
+          folded, {output.offset() + b * block * stride, n, c * chunk, std::min(plan_.terms, (c + 1) * chunk), spread});
       return n;
     };
     if (chunks <= 1) {

@@ -1,12 +1,11 @@
-// log(sum(exp(x))) in one pass: each block's sum is taken relative to its own maximum, and rescaled where a later maximum is
-// larger (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
+// log(sum(exp(x))) in one pass: each block's sum is taken relative to its own maximum, and rescaled where a later
+// maximum is larger (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
 #include <cmath>
-
-#include "ops/reduce.h"
 
 #include "cpu/reduce_driver.h"
 #include "cpu/reduce_vector.h"
 #include "cpu/simd/math.h"
+#include "ops/reduce.h"
 
 namespace tc::cpu {
 namespace {
@@ -33,8 +32,10 @@ struct LogSumExp {
       return;
     }
     const T sum = fold_mapped<FoldAdd>(x, n, [max](auto v) {
-      if constexpr (std::is_same_v<decltype(v), T>) return simd::math::exp(v - max);
-      else return simd::math::exp(simd::Vec<T>(v - max)).v;
+      if constexpr (std::is_same_v<decltype(v), T>)
+        return simd::math::exp(v - max);
+      else
+        return simd::math::exp(simd::Vec<T>(v - max)).v;
     });
     state = combine(state, {max, sum});
   }
@@ -79,8 +80,10 @@ struct LogSumExp {
 };
 
 void logsumexp(const Array& x, Array& y) {
-  if (y.dtype() == DType::float64) reduce(x, y, LogSumExp<double>{});
-  else reduce(x, y, LogSumExp<float>{});
+  if (y.dtype() == DType::float64)
+    reduce(x, y, LogSumExp<double>{});
+  else
+    reduce(x, y, LogSumExp<float>{});
 }
 
 const Provide registered{kernels::logsumexp, DeviceType::cpu, &logsumexp};

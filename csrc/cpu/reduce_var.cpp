@@ -3,10 +3,9 @@
 // pairwise algorithm for computing sample variances", 1979).
 #include <cmath>
 
-#include "ops/reduce.h"
-
 #include "cpu/reduce_driver.h"
 #include "cpu/reduce_vector.h"
+#include "ops/reduce.h"
 
 namespace tc::cpu {
 namespace {
@@ -26,7 +25,8 @@ struct Variance {
   State identity() const { return {0, 0, 0}; }
   void row(State& state, const T* x, std::int64_t n, std::int64_t) const {
     const T guess = fold<FoldAdd>(x, n) / static_cast<T>(n);
-    const T drift = fold_mapped<FoldAdd>(x, n, [guess](auto v) { return v - guess; });  // what rounding left in the mean
+    const T drift =
+        fold_mapped<FoldAdd>(x, n, [guess](auto v) { return v - guess; });  // what rounding left in the mean
     const T squares = fold_mapped<FoldAdd>(x, n, [guess](auto v) { return (v - guess) * (v - guess); });
     const double shift = static_cast<double>(drift) / static_cast<double>(n);
     const double left = squares - drift * shift;
@@ -54,7 +54,8 @@ struct Variance {
 
     void reset(const Variance&, std::int64_t) { count = 0; }
     void add(const T* const* rows, int given, std::int64_t n, std::int64_t) {
-      if (given == kTileRows) join<kTileRows>(rows, n);
+      if (given == kTileRows)
+        join<kTileRows>(rows, n);
       else
         for (int r = 0; r < given; ++r) join<1>(rows + r, n);
     }
@@ -68,7 +69,8 @@ struct Variance {
       if (count == 0)
         for (std::int64_t j = 0; j < n; ++j) p[j] = rows[0][j], m[j] = s[j] = T(0);
       const double total = static_cast<double>(count + kRows);
-      const T share = static_cast<T>(kRows / total), weight = static_cast<T>(kRows * (static_cast<double>(count) / total));
+      const T share = static_cast<T>(kRows / total),
+              weight = static_cast<T>(kRows * (static_cast<double>(count) / total));
       for (std::int64_t j = 0; j < n; ++j) {
         T sum = T(0), deviations = T(0);
         for (int r = 0; r < kRows; ++r) sum += rows[r][j] - p[j];
@@ -85,8 +87,10 @@ struct Variance {
 };
 
 void var(const Array& x, Array& y, double correction, bool root) {
-  if (y.dtype() == DType::float64) reduce(x, y, Variance<double>{correction, root});
-  else reduce(x, y, Variance<float>{correction, root});
+  if (y.dtype() == DType::float64)
+    reduce(x, y, Variance<double>{correction, root});
+  else
+    reduce(x, y, Variance<float>{correction, root});
 }
 
 const Provide registered{kernels::var, DeviceType::cpu, &var};

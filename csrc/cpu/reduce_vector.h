@@ -1,5 +1,5 @@
-// Folding contiguous elements with a binary operation: several vectors side by side hide the latency of the operation and
-// keep partial sums short. Any element type, on the compiler's vector extensions.
+// Folding contiguous elements with a binary operation: several vectors side by side hide the latency of the operation
+// and keep partial sums short. Any element type, on the compiler's vector extensions.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -29,38 +29,54 @@ using FoldVector = typename FoldVectorOf<T>::type;
 // Binary operations on scalars and on vectors alike. S is the scalar type.
 struct FoldAdd {
   template <class S, class V>
-  static V apply(V a, V b) { return a + b; }
+  static V apply(V a, V b) {
+    return a + b;
+  }
   template <class S>
-  static constexpr S identity() { return S(0); }
+  static constexpr S identity() {
+    return S(0);
+  }
 };
 struct FoldMultiply {
   template <class S, class V>
-  static V apply(V a, V b) { return a * b; }
+  static V apply(V a, V b) {
+    return a * b;
+  }
   template <class S>
-  static constexpr S identity() { return S(1); }
+  static constexpr S identity() {
+    return S(1);
+  }
 };
 struct FoldMax {  // a NaN wins
   template <class S, class V>
   static V apply(V a, V b) {
-    if constexpr (std::is_floating_point_v<S>) return ((b > a) | (b != b)) ? b : a;
-    else return b > a ? b : a;
+    if constexpr (std::is_floating_point_v<S>)
+      return ((b > a) | (b != b)) ? b : a;
+    else
+      return b > a ? b : a;
   }
   template <class S>
   static constexpr S identity() {
-    if constexpr (std::is_floating_point_v<S>) return -std::numeric_limits<S>::infinity();
-    else return std::numeric_limits<S>::min();
+    if constexpr (std::is_floating_point_v<S>)
+      return -std::numeric_limits<S>::infinity();
+    else
+      return std::numeric_limits<S>::min();
   }
 };
 struct FoldMin {
   template <class S, class V>
   static V apply(V a, V b) {
-    if constexpr (std::is_floating_point_v<S>) return ((b < a) | (b != b)) ? b : a;
-    else return b < a ? b : a;
+    if constexpr (std::is_floating_point_v<S>)
+      return ((b < a) | (b != b)) ? b : a;
+    else
+      return b < a ? b : a;
   }
   template <class S>
   static constexpr S identity() {
-    if constexpr (std::is_floating_point_v<S>) return std::numeric_limits<S>::infinity();
-    else return std::numeric_limits<S>::max();
+    if constexpr (std::is_floating_point_v<S>)
+      return std::numeric_limits<S>::infinity();
+    else
+      return std::numeric_limits<S>::max();
   }
 };
 

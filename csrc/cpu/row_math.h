@@ -1,5 +1,5 @@
-// Passes over one contiguous row that softmax and its losses share. Rows are read through simd::load, so half types arrive
-// as float. Lanes are combined in a fixed order: the bits depend on the row alone.
+// Passes over one contiguous row that softmax and its losses share. Rows are read through simd::load, so half types
+// arrive as float. Lanes are combined in a fixed order: the bits depend on the row alone.
 #pragma once
 #include <cstdint>
 

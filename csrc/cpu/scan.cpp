@@ -1,5 +1,5 @@
-// Running sums, products and first-order linear recurrences along an axis. A row is walked in order, neighbouring columns
-// side by side in vectors; float32 rows are carried in float64, so that the error does not grow along them.
+// Running sums, products and first-order linear recurrences along an axis. A row is walked in order, neighbouring
+// columns side by side in vectors; float32 rows are carried in float64, so that the error does not grow along them.
 #include "ops/scan.h"
 
 #include "cpu/parallel.h"
@@ -27,8 +27,8 @@ struct CarryOf<std::int64_t> {
 template <class T>
 using Carry = typename CarryOf<T>::type;
 
-// Calls line(carry, from, to, n) for every row position in scan order: n columns at element offsets `from` of the inputs and
-// `to` of the output; start(to, n) at the place of the initial element.
+// Calls line(carry, from, to, n) for every row position in scan order: n columns at element offsets `from` of the
+// inputs and `to` of the output; start(to, n) at the place of the initial element.
 template <class C, class Start, class Line>
 void walk(const ScanShape& s, C identity, Start start, Line line) {
   const std::int64_t width = std::min(s.inner, kScanColumns), blocks = (s.inner + width - 1) / width;
@@ -54,44 +54,52 @@ template <class T, class Op>
 void scan_with(const Array& x, Array& y, const ScanShape& s, Carry<T> identity, Op op) {
   const T* const in = x.data<T>();
   T* const out = y.data<T>();
-  walk(s, identity, [&](std::int64_t to, std::int64_t n) { std::fill_n(out + to, n, static_cast<T>(identity)); },
-       [&](Carry<T>* __restrict carry, std::int64_t from, std::int64_t to, std::int64_t n) {
-         const T* __restrict const a = in + from;
-         T* __restrict const b = out + to;
-         for (std::int64_t j = 0; j < n; ++j) b[j] = static_cast<T>(carry[j] = op(carry[j], static_cast<Carry<T>>(a[j])));
-       });
+  walk(
+      s, identity, [&](std::int64_t to, std::int64_t n) { std::fill_n(out + to, n, static_cast<T>(identity)); },
+      [&](Carry<T>* __restrict carry, std::int64_t from, std::int64_t to, std::int64_t n) {
+        const T* __restrict const a = in + from;
+        T* __restrict const b = out + to;
+        for (std::int64_t j = 0; j < n; ++j)
+          b[j] = static_cast<T>(carry[j] = op(carry[j], static_cast<Carry<T>>(a[j])));
+      });
 }
 
 using ScanTypes = Types<std::int64_t, float, double>;
 
 void cumulative_sum(const Array& x, Array& y, const ScanShape& s) {
-  dispatch(ScanTypes{}, y.dtype(), [&]<class T>() { scan_with<T>(x, y, s, Carry<T>(0), [](auto a, auto b) { return a + b; }); });
+  dispatch(ScanTypes{}, y.dtype(),
+           [&]<class T>() { scan_with<T>(x, y, s, Carry<T>(0), [](auto a, auto b) { return a + b; }); });
 }
 void cumulative_prod(const Array& x, Array& y, const ScanShape& s) {
-  dispatch(ScanTypes{}, y.dtype(), [&]<class T>() { scan_with<T>(x, y, s, Carry<T>(1), [](auto a, auto b) { return a * b; }); });
+  dispatch(ScanTypes{}, y.dtype(),
+           [&]<class T>() { scan_with<T>(x, y, s, Carry<T>(1), [](auto a, auto b) { return a * b; }); });
 }
 
 template <class T, Recurrence kind>
 void recur(const Array& a, const Array& b, Array& y, const ScanShape& s) {
   const T *const as = a.data<T>(), *const bs = b.data<T>();
   T* const out = y.data<T>();
-  walk(s, Carry<T>(0), [](std::int64_t, std::int64_t) {},
-       [&](Carry<T>* __restrict carry, std::int64_t from, std::int64_t to, std::int64_t n) {
-         const T *__restrict const p = as + from, *__restrict const q = bs + from;
-         T* __restrict const r = out + to;
-         for (std::int64_t j = 0; j < n; ++j) {
-           const Carry<T> c = carry[j], h = q[j] + (kind == Recurrence::carried ? c : p[j] * c);
-           r[j] = static_cast<T>(kind == Recurrence::previous ? c : h);
-           carry[j] = kind == Recurrence::carried ? p[j] * h : h;
-         }
-       });
+  walk(
+      s, Carry<T>(0), [](std::int64_t, std::int64_t) {},
+      [&](Carry<T>* __restrict carry, std::int64_t from, std::int64_t to, std::int64_t n) {
+        const T* __restrict const p = as + from, * __restrict const q = bs + from;
+        T* __restrict const r = out + to;
+        for (std::int64_t j = 0; j < n; ++j) {
+          const Carry<T> c = carry[j], h = q[j] + (kind == Recurrence::carried ? c : p[j] * c);
+          r[j] = static_cast<T>(kind == Recurrence::previous ? c : h);
+          carry[j] = kind == Recurrence::carried ? p[j] * h : h;
+        }
+      });
 }
 
 void linear_recurrence(const Array& a, const Array& b, Array& y, const ScanShape& s, Recurrence kind) {
   dispatch(WideFloats{}, y.dtype(), [&]<class T>() {
-    if (kind == Recurrence::own) recur<T, Recurrence::own>(a, b, y, s);
-    else if (kind == Recurrence::carried) recur<T, Recurrence::carried>(a, b, y, s);
-    else recur<T, Recurrence::previous>(a, b, y, s);
+    if (kind == Recurrence::own)
+      recur<T, Recurrence::own>(a, b, y, s);
+    else if (kind == Recurrence::carried)
+      recur<T, Recurrence::carried>(a, b, y, s);
+    else
+      recur<T, Recurrence::previous>(a, b, y, s);
   });
 }
 

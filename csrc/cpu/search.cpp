@@ -50,7 +50,8 @@ void bincount(const Array& x, const Array* weights, Array& y) {
       for (std::int64_t i = 0; i < x.size(); ++i) {
         if constexpr (std::is_integral_v<T>)  // wraps around on overflow
           bins[at[i]] = static_cast<T>(static_cast<std::uint64_t>(bins[at[i]]) + static_cast<std::uint64_t>(w[i]));
-        else bins[at[i]] += w[i];
+        else
+          bins[at[i]] += w[i];
       }
     }
   });

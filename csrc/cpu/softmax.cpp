@@ -25,8 +25,7 @@ void softmax_row(const T* x, T* y, std::int64_t n, bool log) {
     map_row<A>(n, y, [&](simd::Vec<A> e) { return e * simd::Vec<A>(scale); }, y);
   } else {  // the exponentials would lose bits in a half type: compute them twice
     const A scale = A(1) / row_exp_sum<A>(x, n, high);
-    map_row<A>(
-        n, y, [&](simd::Vec<A> v) { return simd::math::exp(v - simd::Vec<A>(high)) * simd::Vec<A>(scale); }, x);
+    map_row<A>(n, y, [&](simd::Vec<A> v) { return simd::math::exp(v - simd::Vec<A>(high)) * simd::Vec<A>(scale); }, x);
   }
 }
 

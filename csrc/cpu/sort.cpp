@@ -14,16 +14,18 @@ namespace {
 
 template <class T>
 using KeyOf = std::conditional_t<sizeof(T) == 1, std::uint8_t,
-              std::conditional_t<sizeof(T) == 2, std::uint16_t,
-              std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
+                                 std::conditional_t<sizeof(T) == 2, std::uint16_t,
+                                                    std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
 
 // Order-preserving: all NaN have the largest key, both zeros the same.
 template <class T>
 inline KeyOf<T> key_of(T x) {
   using K = KeyOf<T>;
   constexpr K sign = static_cast<K>(K(1) << (8 * sizeof(K) - 1));
-  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::uint8_t>) return static_cast<K>(x);
-  else if constexpr (std::is_integral_v<T>) return static_cast<K>(static_cast<K>(x) ^ sign);
+  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::uint8_t>)
+    return static_cast<K>(x);
+  else if constexpr (std::is_integral_v<T>)
+    return static_cast<K>(static_cast<K>(x) ^ sign);
   else {
     const K bits = std::bit_cast<K>(x);
     constexpr K infinity = std::is_same_v<T, half>       ? K(0x7c00)
@@ -103,8 +105,10 @@ void argsort(const Array& x, Array& y, bool descending) {
     each_row<T>(x, x.shape(-1), [&](std::int64_t row, const T* values, std::int64_t n, Item<K>* items) {
       load_keys(values, n, flip, items);
       const Item<K>* sorted = items;
-      if (n <= kShortRow) insertion_sort(items, n);
-      else sorted = radix_sort(items, items + n, n);
+      if (n <= kShortRow)
+        insertion_sort(items, n);
+      else
+        sorted = radix_sort(items, items + n, n);
       for (std::int64_t i = 0; i < n; ++i) out[row * n + i] = sorted[i].at;
     });
   });
@@ -118,7 +122,9 @@ void topk(const Array& x, Array& y, bool largest) {
   dispatch(All{}, x.dtype(), [&]<class T>() {
     using K = KeyOf<T>;
     const K flip = largest ? static_cast<K>(~K(0)) : K(0);  // small keys win
-    const auto earlier = [](const Item<K>& a, const Item<K>& b) { return a.key != b.key ? a.key < b.key : a.at < b.at; };
+    const auto earlier = [](const Item<K>& a, const Item<K>& b) {
+      return a.key != b.key ? a.key < b.key : a.at < b.at;
+    };
     each_row<T>(x, few ? 0 : x.shape(-1), [&](std::int64_t row, const T* values, std::int64_t n, Item<K>* items) {
       const Item<K>* sorted = items;
       if (few) {  // a heap with the worst of the best k on top
@@ -220,8 +226,9 @@ void scatter_rows(const Array& x, const Array& positions, Array& y) {
   dispatch(Concat<Ints, WideFloats>::type{}, y.dtype(), [&]<class T>() {
     const T* const from = x.data<T>();
     T* const to = y.data<T>();
-    each_position(positions, n, "scatter_rows",
-                  [&](std::int64_t row, std::int64_t i, std::int64_t at) { to[row * n + at] = static_cast<T>(to[row * n + at] + from[i]); });
+    each_position(positions, n, "scatter_rows", [&](std::int64_t row, std::int64_t i, std::int64_t at) {
+      to[row * n + at] = static_cast<T>(to[row * n + at] + from[i]);
+    });
   });
 }
 

@@ -56,7 +56,8 @@ std::tuple<Array, Array> attention(const Array& q, const Array& k, const Array& 
   Dims rows = b.stack;
   rows.push_back(q.shape(-2));
   Array lse = Array::empty(rows, q.dtype());
-  if (lse.size()) kernels::attention(q.device(), {&b.q, &b.k, &b.v, b.mask ? &*b.mask : nullptr, scale, causal}, y, lse);
+  if (lse.size())
+    kernels::attention(q.device(), {&b.q, &b.k, &b.v, b.mask ? &*b.mask : nullptr, scale, causal}, y, lse);
   return {y, lse};
 }
 

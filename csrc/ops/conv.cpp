@@ -54,8 +54,8 @@ void set_space(const char* op, std::int64_t (&extents)[3], const Array& x, int s
 OptionalArray bias_for(const char* op, const OptionalArray& bias, const Array& x, std::int64_t channels, DType dtype) {
   if (!bias) return std::nullopt;
   check_dtypes(op, x, *bias, "x and bias");
-  check_value(bias->ndim() == 1 && bias->size() == channels, op, ": bias must have one element per output channel, shape (",
-              channels, ",), got ", bias->shape());
+  check_value(bias->ndim() == 1 && bias->size() == channels, op,
+              ": bias must have one element per output channel, shape (", channels, ",), got ", bias->shape());
   return as(*bias, dtype);
 }
 
@@ -82,7 +82,8 @@ Array conv(const std::string& name, const Array& x, const Array& w, const Option
               " axes (out_channels, in_channels / groups, kernel), got shape ", w.shape());
   check_value(x.ndim() == spatial + 2, op, ": x must have ", spatial + 1, " or ", spatial + 2,
               " axes ((batch,) channels, ", spatial, " of space), got shape ", x.shape());
-  check_value(w.shape(0) % groups == 0, op, ": groups must divide the ", w.shape(0), " output channels, got groups=", groups);
+  check_value(w.shape(0) % groups == 0, op, ": groups must divide the ", w.shape(0),
+              " output channels, got groups=", groups);
   check_value(x.shape(1) == w.shape(1) * groups, op, ": weight of shape ", w.shape(), " expects ", w.shape(1) * groups,
               " input channels (groups=", groups, "), got x of shape ", x.shape());
   plan.batch = x.shape(0), plan.in_channels = w.shape(1), plan.out_channels = w.shape(0) / groups;
@@ -94,7 +95,8 @@ Array conv(const std::string& name, const Array& x, const Array& w, const Option
     check_value(plan.kernel[a] >= 1, op, ": the kernel must not be empty, got weight of shape ", w.shape());
     check_value(padding_end.size() == spatial && padding_end[i] >= 0 && padding_end[i] < kLargest, op,
                 ": padding must not be negative, got ", padding_end);
-    const std::int64_t padded = plan.input[a] + padding[i] + padding_end[i], reach = (plan.kernel[a] - 1) * plan.dilation[a] + 1;
+    const std::int64_t padded = plan.input[a] + padding[i] + padding_end[i],
+                       reach = (plan.kernel[a] - 1) * plan.dilation[a] + 1;
     check_value(padded >= reach, op, ": the kernel must fit in the padded input, got x of shape ", x.shape(),
                 ", weight of shape ", w.shape(), ", padding=", padding, ", dilation=", dilation);
     plan.output[a] = (padded - reach) / plan.stride[a] + 1;
@@ -103,8 +105,10 @@ Array conv(const std::string& name, const Array& x, const Array& w, const Option
   const DType dtype = computed_in(x.dtype());
   const OptionalArray b = bias_for(op, bias, x, w.shape(0), dtype);
   Array y = Array::empty(shape, dtype, x.device());
-  if (x.size() == 0 || w.size() == 0) fill_bias(y, b, spatial);
-  else if (y.size()) kernels::conv_forward(x.device(), plan, as(x, dtype), as(w, dtype), b, y);
+  if (x.size() == 0 || w.size() == 0)
+    fill_bias(y, b, spatial);
+  else if (y.size())
+    kernels::conv_forward(x.device(), plan, as(x, dtype), as(w, dtype), b, y);
   return astype(y, x.dtype(), false);
 }
 
@@ -121,7 +125,8 @@ Array conv_data_gradient(const std::string& name, const Array& g, const Array& w
               " axes ((batch,) channels, ", spatial, " of space), got shape ", g.shape());
   check_value(g.shape(1) == w.shape(0), op, ": weight of shape ", w.shape(), " expects ", w.shape(0),
               " input channels, got x of shape ", g.shape());
-  check_value(w.shape(0) % groups == 0, op, ": groups must divide the ", w.shape(0), " input channels, got groups=", groups);
+  check_value(w.shape(0) % groups == 0, op, ": groups must divide the ", w.shape(0),
+              " input channels, got groups=", groups);
   check_value(input.size() == spatial, op, ": needs ", spatial, " output extents, got ", input);
   std::int64_t channels;
   check_value(!__builtin_mul_overflow(w.shape(1), groups, &channels), op, ": too many channels");
@@ -138,8 +143,10 @@ Array conv_data_gradient(const std::string& name, const Array& g, const Array& w
   const DType dtype = computed_in(g.dtype());
   const OptionalArray b = bias_for(op, bias, g, channels, dtype);
   Array dx = Array::empty(shape, dtype, g.device());
-  if (g.size() == 0 || w.size() == 0) fill_bias(dx, b, spatial);
-  else if (dx.size()) kernels::conv_data_gradient(g.device(), plan, as(g, dtype), as(w, dtype), b, dx);
+  if (g.size() == 0 || w.size() == 0)
+    fill_bias(dx, b, spatial);
+  else if (dx.size())
+    kernels::conv_data_gradient(g.device(), plan, as(g, dtype), as(w, dtype), b, dx);
   return astype(dx, g.dtype(), false);
 }
 
@@ -149,8 +156,8 @@ Array conv_weight_gradient(const Array& g, const Array& x, const Dims& kernel, c
   const int spatial = stride.size();
   ConvPlan plan = plan_for(op, spatial, stride, padding, dilation, groups);
   check_dtypes(op, x, g, "x and g");
-  check_value(x.ndim() == spatial + 2 && g.ndim() == spatial + 2 && kernel.size() == spatial, op,
-              ": shapes must have ", spatial + 2, " axes, got ", x.shape(), " and ", g.shape());
+  check_value(x.ndim() == spatial + 2 && g.ndim() == spatial + 2 && kernel.size() == spatial, op, ": shapes must have ",
+              spatial + 2, " axes, got ", x.shape(), " and ", g.shape());
   check_value(x.shape(0) == g.shape(0) && x.shape(1) % groups == 0 && g.shape(1) % groups == 0, op,
               ": batch and channels do not agree, got x of shape ", x.shape(), " and g of shape ", g.shape(),
               " with groups=", groups);
@@ -165,8 +172,10 @@ Array conv_weight_gradient(const Array& g, const Array& x, const Dims& kernel, c
   }
   const DType dtype = computed_in(x.dtype());
   Array dw = Array::empty(shape, dtype, x.device());
-  if (x.size() == 0 || g.size() == 0) zero(dw);
-  else if (dw.size()) kernels::conv_weight_gradient(x.device(), plan, as(g, dtype), as(x, dtype), dw);
+  if (x.size() == 0 || g.size() == 0)
+    zero(dw);
+  else if (dw.size())
+    kernels::conv_weight_gradient(x.device(), plan, as(g, dtype), as(x, dtype), dw);
   return astype(dw, x.dtype(), false);
 }
 
@@ -175,8 +184,10 @@ Array channel_sums(const Array& g) {
   check_value(g.ndim() >= 2, "channel_sums: g must have a batch and a channel axis, got shape ", g.shape());
   const DType dtype = computed_in(g.dtype());
   Array sums = Array::empty({g.shape(1)}, dtype, g.device());
-  if (g.size()) kernels::channel_sums(g.device(), as(g, dtype), sums);
-  else zero(sums);
+  if (g.size())
+    kernels::channel_sums(g.device(), as(g, dtype), sums);
+  else
+    zero(sums);
   return astype(sums, g.dtype(), false);
 }
 

@@ -24,8 +24,8 @@ void check_writable(const Array& x, const char* op) {
   check_value(!x.storage()->read_only, op, ": the array is read-only");
   for (int i = 0; i < x.ndim(); ++i)
     check_value(x.stride(i) != 0 || x.shape(i) <= 1, op,
-                ": a broadcast array holds one element in several places, copy it before writing; got shape ", x.shape(),
-                " with strides ", x.strides());
+                ": a broadcast array holds one element in several places, copy it before writing; got shape ",
+                x.shape(), " with strides ", x.strides());
 }
 
 void assign(const Array& destination, const Array& source) {

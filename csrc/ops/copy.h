@@ -11,10 +11,10 @@ constinit inline Kernel<void(const Array& source, Array& destination)> copy{"cop
 }  // namespace kernels
 
 namespace ops {
-Array copy(const Array& x);                            // row-major, same dtype
-Array astype(const Array& x, DType dtype, bool copy);  // itself when nothing changes and `copy` is false
+Array copy(const Array& x);                                  // row-major, same dtype
+Array astype(const Array& x, DType dtype, bool copy);        // itself when nothing changes and `copy` is false
 void assign(const Array& destination, const Array& source);  // broadcasts and converts; safe when the two overlap
-void check_writable(const Array& x, const char* op);   // ValueError where writing in place is not allowed
+void check_writable(const Array& x, const char* op);         // ValueError where writing in place is not allowed
 void check_same_device(const Array& a, const Array& b, const char* op);  // RuntimeError naming both
 }  // namespace ops
 

@@ -24,8 +24,7 @@ Array where(const Array& condition, const Array& a, const Array& b) {
   check_type(is_bool(condition.dtype()), "where: condition must be bool, got ", name_of(condition.dtype()));
   check_same_device(condition, a, "where");
   check_same_device(a, b, "where");
-  const Dims shape =
-      broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
+  const Dims shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
   Array y = empty_for_elementwise(a, shape, promote(a.dtype(), b.dtype()));
   if (y.size())
     kernels::where(y.device(), condition.broadcast_to(shape, "where"), a.broadcast_to(shape, "where"),

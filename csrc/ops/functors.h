@@ -21,10 +21,10 @@ using UnaryArithmeticOps = List<Positive, Negative, Abs, Sign, Square, Reciproca
                                 Isinf, Isfinite, Signbit, LogicalNot, BitwiseInvert>;
 using UnaryMathOps = List<Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sqrt, Rsqrt, Sin, Cos, Tan, Asin, Acos, Atan, Sinh,
                           Cosh, Tanh, Asinh, Acosh, Atanh, Erf>;
-using UnaryActivationOps = List<Relu, LeakyRelu, Clip, Hardtanh, Threshold, Step, Hardsigmoid, Hardswish, Sigmoid, Logsigmoid,
-                                Silu, Gelu, GeluTanh, Softplus, Mish, Elu, Softsign>;
-using BinaryArithmeticOps = List<Add, Subtract, Multiply, Divide, Maximum, Minimum, Copysign,
-                                  Nextafter, Atan2, Hypot, Logaddexp>;
+using UnaryActivationOps = List<Relu, LeakyRelu, Clip, Hardtanh, Threshold, Step, Hardsigmoid, Hardswish, Sigmoid,
+                                Logsigmoid, Silu, Gelu, GeluTanh, Softplus, Mish, Elu, Softsign>;
+using BinaryArithmeticOps =
+    List<Add, Subtract, Multiply, Divide, Maximum, Minimum, Copysign, Nextafter, Atan2, Hypot, Logaddexp>;
 using DivisionOps = List<FloorDivide, Remainder, Pow>;  // ops with kernels written out
 using BinaryLogicOps = List<Equal, NotEqual, Less, LessEqual, LogicalAnd, LogicalOr, LogicalXor, BitwiseAnd, BitwiseOr,
                             BitwiseXor, BitwiseLeftShift, BitwiseRightShift>;

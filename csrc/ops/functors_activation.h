@@ -1,5 +1,5 @@
-// Activation functions and their gradients. A backward functor takes the gradient `g` of the output and the input `x` or
-// the output `y`, whichever is cheaper. Definitions and parameters are those of the papers named in the Python docs.
+// Activation functions and their gradients. A backward functor takes the gradient `g` of the output and the input `x`
+// or the output `y`, whichever is cheaper. Definitions and parameters are those of the papers named in the Python docs.
 #pragma once
 #include "ops/functors_base.h"
 
@@ -10,13 +10,17 @@ namespace tc::functors {
 struct Relu : Op<"relu", Numeric> {  // NaN stays NaN
   template <class V>
   static TC_HD V apply(V x) {
-    if constexpr (kIsInt<V>) return x > 0 ? x : V(0);
-    else return max(x, constant<V>(0));
+    if constexpr (kIsInt<V>)
+      return x > 0 ? x : V(0);
+    else
+      return max(x, constant<V>(0));
   }
 };
 struct ReluBackward : Op<"relu_backward", WideFloats> {
   template <class V>
-  static TC_HD V apply(V g, V y) { return select(y > constant<V>(0), g, constant<V>(0)); }
+  static TC_HD V apply(V g, V y) {
+    return select(y > constant<V>(0), g, constant<V>(0));
+  }
 };
 struct LeakyRelu : SettingsOp<"leaky_relu", 1> {
   template <class V>
@@ -32,7 +36,9 @@ struct LeakyReluBackward : SettingsOp<"leaky_relu_backward", 1> {
 };
 struct Prelu : Op<"prelu", WideFloats> {
   template <class V>
-  static TC_HD V apply(V x, V weight) { return select(x > constant<V>(0), x, x * weight); }
+  static TC_HD V apply(V x, V weight) {
+    return select(x > constant<V>(0), x, x * weight);
+  }
 };
 struct Clip : SettingsOp<"clip", 2> {
   template <class V>
@@ -42,7 +48,9 @@ struct Clip : SettingsOp<"clip", 2> {
 };
 struct Hardtanh : SettingsOp<"hardtanh", 2> {
   template <class V>
-  static TC_HD V apply(V x, const Params& bounds) { return Clip::apply(x, bounds); }
+  static TC_HD V apply(V x, const Params& bounds) {
+    return Clip::apply(x, bounds);
+  }
 };
 // The gradient of a clip reaches the bounds; that of hardtanh ends before them.
 struct ClipBackward : SettingsOp<"clip_backward", 2> {
@@ -61,15 +69,21 @@ struct HardtanhBackward : SettingsOp<"hardtanh_backward", 2> {
 };
 struct Threshold : SettingsOp<"threshold", 2> {  // x above the threshold, else a value
   template <class V>
-  static TC_HD V apply(V x, const Params& p) { return select(x <= constant<V>(p[0]), constant<V>(p[1]), x); }
+  static TC_HD V apply(V x, const Params& p) {
+    return select(x <= constant<V>(p[0]), constant<V>(p[1]), x);
+  }
 };
 struct ThresholdBackward : SettingsOp<"threshold_backward", 1> {
   template <class V>
-  static TC_HD V apply(V g, V x, const Params& p) { return select(x <= constant<V>(p[0]), constant<V>(0), g); }
+  static TC_HD V apply(V g, V x, const Params& p) {
+    return select(x <= constant<V>(p[0]), constant<V>(0), g);
+  }
 };
 struct Step : Op<"step", WideFloats> {
   template <class V>
-  static TC_HD V apply(V x) { return select(x > constant<V>(0), constant<V>(1), constant<V>(0)); }
+  static TC_HD V apply(V x) {
+    return select(x > constant<V>(0), constant<V>(1), constant<V>(0));
+  }
 };
 struct Hardsigmoid : Op<"hardsigmoid", WideFloats> {
   template <class V>
@@ -79,7 +93,9 @@ struct Hardsigmoid : Op<"hardsigmoid", WideFloats> {
 };
 struct HardsigmoidBackward : Op<"hardsigmoid_backward", WideFloats> {
   template <class V>
-  static TC_HD V apply(V g, V x) { return select(abs(x) < constant<V>(3), g / constant<V>(6), constant<V>(0)); }
+  static TC_HD V apply(V g, V x) {
+    return select(abs(x) < constant<V>(3), g / constant<V>(6), constant<V>(0));
+  }
 };
 struct Hardswish : Op<"hardswish", WideFloats> {
   template <class V>
@@ -101,23 +117,33 @@ struct HardswishBackward : Op<"hardswish_backward", WideFloats> {
 
 struct Sigmoid : Op<"sigmoid", WideFloats> {
   template <class V>
-  static TC_HD V apply(V x) { return sigmoid(x); }
+  static TC_HD V apply(V x) {
+    return sigmoid(x);
+  }
 };
 struct SigmoidBackward : Op<"sigmoid_backward", WideFloats> {
   template <class V>
-  static TC_HD V apply(V g, V y) { return g * y * (constant<V>(1) - y); }
+  static TC_HD V apply(V g, V y) {
+    return g * y * (constant<V>(1) - y);
+  }
 };
 struct TanhBackward : Op<"tanh_backward", WideFloats> {
   template <class V>
-  static TC_HD V apply(V g, V y) { return g * (constant<V>(1) - y * y); }
+  static TC_HD V apply(V g, V y) {
+    return g * (constant<V>(1) - y * y);
+  }
 };
 struct Logsigmoid : Op<"logsigmoid", WideFloats> {
   template <class V>
-  static TC_HD V apply(V x) { return -softplus(-x); }
+  static TC_HD V apply(V x) {
+    return -softplus(-x);
+  }
 };
 struct LogsigmoidBackward : Op<"logsigmoid_backward", WideFloats> {
   template <class V>
-  static TC_HD V apply(V g, V x) { return g * sigmoid(-x); }
+  static TC_HD V apply(V g, V x) {
+    return g * sigmoid(-x);
+  }
 };
 // x sigmoid(x). Products with a gate are selected away where the gate is 0, so that infinities give limits, not NaN.
 struct Silu : Op<"silu", WideFloats> {
@@ -137,7 +163,9 @@ struct SiluBackward : Op<"silu_backward", WideFloats> {
 // a sigmoid(b).
 struct Glu : Op<"glu", WideFloats> {
   template <class V>
-  static TC_HD V apply(V a, V b) { return a * sigmoid(b); }
+  static TC_HD V apply(V a, V b) {
+    return a * sigmoid(b);
+  }
 };
 
 inline constexpr double kSqrtHalf = 0.70710678118654752440;       // 1 / sqrt(2)
@@ -224,7 +252,8 @@ struct MishBackward : Op<"mish_backward", WideFloats> {
   }
 };
 
-// scale * (x above 0, alpha (exp(x / width) - 1) elsewhere): elu, selu and celu in one. Settings: alpha, scale, 1 / width.
+// scale * (x above 0, alpha (exp(x / width) - 1) elsewhere): elu, selu and celu in one. Settings: alpha, scale, 1 /
+// width.
 struct Elu : SettingsOp<"elu", 3> {
   template <class V>
   static TC_HD V apply(V x, const Params& p) {

@@ -19,21 +19,28 @@ TC_HD V wrap(V a, V b, F f) {
 
 struct Positive : RoundingOp<"positive"> {
   template <class V>
-  static TC_HD V apply(V x) { return x; }
+  static TC_HD V apply(V x) {
+    return x;
+  }
 };
 struct Negative : Op<"negative", Numeric> {
   template <class V>
   static TC_HD V apply(V x) {
-    if constexpr (kIsInt<V>) return static_cast<V>(0u - static_cast<std::make_unsigned_t<V>>(x));
-    else return -x;
+    if constexpr (kIsInt<V>)
+      return static_cast<V>(0u - static_cast<std::make_unsigned_t<V>>(x));
+    else
+      return -x;
   }
 };
 struct Abs : Op<"abs", Numeric> {
   template <class V>
   static TC_HD V apply(V x) {
-    if constexpr (std::is_unsigned_v<V>) return x;
-    else if constexpr (kIsInt<V>) return x < 0 ? Negative::apply(x) : x;
-    else return abs(x);
+    if constexpr (std::is_unsigned_v<V>)
+      return x;
+    else if constexpr (kIsInt<V>)
+      return x < 0 ? Negative::apply(x) : x;
+    else
+      return abs(x);
   }
 };
 struct Sign : Op<"sign", Numeric> {  // NaN stays NaN
@@ -51,29 +58,41 @@ struct Sign : Op<"sign", Numeric> {  // NaN stays NaN
 struct Square : Op<"square", Numeric> {
   template <class V>
   static TC_HD V apply(V x) {
-    if constexpr (kIsInt<V>) return wrap(x, x, [](auto p, auto q) { return p * q; });
-    else return x * x;
+    if constexpr (kIsInt<V>)
+      return wrap(x, x, [](auto p, auto q) { return p * q; });
+    else
+      return x * x;
   }
 };
 struct Reciprocal : Op<"reciprocal", WideFloats> {
   template <class V>
-  static TC_HD V apply(V x) { return constant<V>(1) / x; }
+  static TC_HD V apply(V x) {
+    return constant<V>(1) / x;
+  }
 };
 struct Floor : RoundingOp<"floor"> {
   template <class V>
-  static TC_HD V apply(V x) { return floor(x); }
+  static TC_HD V apply(V x) {
+    return floor(x);
+  }
 };
 struct Ceil : RoundingOp<"ceil"> {
   template <class V>
-  static TC_HD V apply(V x) { return ceil(x); }
+  static TC_HD V apply(V x) {
+    return ceil(x);
+  }
 };
 struct Trunc : RoundingOp<"trunc"> {
   template <class V>
-  static TC_HD V apply(V x) { return trunc(x); }
+  static TC_HD V apply(V x) {
+    return trunc(x);
+  }
 };
 struct Round : RoundingOp<"round"> {
   template <class V>
-  static TC_HD V apply(V x) { return round(x); }
+  static TC_HD V apply(V x) {
+    return round(x);
+  }
 };
 
 // ---- two inputs ----
@@ -81,42 +100,56 @@ struct Round : RoundingOp<"round"> {
 struct Add : Op<"add", Everything> {
   template <class V>
   static TC_HD V apply(V a, V b) {
-    if constexpr (std::is_same_v<V, bool>) return a | b;
-    else if constexpr (kIsInt<V>) return wrap(a, b, [](auto p, auto q) { return p + q; });
-    else return a + b;
+    if constexpr (std::is_same_v<V, bool>)
+      return a | b;
+    else if constexpr (kIsInt<V>)
+      return wrap(a, b, [](auto p, auto q) { return p + q; });
+    else
+      return a + b;
   }
 };
 struct Subtract : Op<"subtract", Numeric> {
   template <class V>
   static TC_HD V apply(V a, V b) {
-    if constexpr (kIsInt<V>) return wrap(a, b, [](auto p, auto q) { return p - q; });
-    else return a - b;
+    if constexpr (kIsInt<V>)
+      return wrap(a, b, [](auto p, auto q) { return p - q; });
+    else
+      return a - b;
   }
 };
 struct Multiply : Op<"multiply", Everything> {
   template <class V>
   static TC_HD V apply(V a, V b) {
-    if constexpr (std::is_same_v<V, bool>) return a & b;
-    else if constexpr (kIsInt<V>) return wrap(a, b, [](auto p, auto q) { return p * q; });
-    else return a * b;
+    if constexpr (std::is_same_v<V, bool>)
+      return a & b;
+    else if constexpr (kIsInt<V>)
+      return wrap(a, b, [](auto p, auto q) { return p * q; });
+    else
+      return a * b;
   }
 };
 struct Divide : Op<"divide", WideFloats> {
   template <class V>
-  static TC_HD V apply(V a, V b) { return a / b; }
+  static TC_HD V apply(V a, V b) {
+    return a / b;
+  }
 };
 struct Maximum : Op<"maximum", Numeric> {
   template <class V>
   static TC_HD V apply(V a, V b) {
-    if constexpr (kIsInt<V>) return a > b ? a : b;
-    else return max(a, b);
+    if constexpr (kIsInt<V>)
+      return a > b ? a : b;
+    else
+      return max(a, b);
   }
 };
 struct Minimum : Op<"minimum", Numeric> {
   template <class V>
   static TC_HD V apply(V a, V b) {
-    if constexpr (kIsInt<V>) return a < b ? a : b;
-    else return min(a, b);
+    if constexpr (kIsInt<V>)
+      return a < b ? a : b;
+    else
+      return min(a, b);
   }
 };
 
@@ -183,7 +216,9 @@ struct Pow : Op<"pow", Numeric> {
 };
 struct Copysign : Op<"copysign", WideFloats> {
   template <class V>
-  static TC_HD V apply(V a, V b) { return copysign(a, b); }
+  static TC_HD V apply(V a, V b) {
+    return copysign(a, b);
+  }
 };
 struct Nextafter : Op<"nextafter", WideFloats> {
   static constexpr bool scalar_only = true, wide_only = true;

@@ -71,53 +71,154 @@ template <class T>
 TC_HD T select(bool mask, T a, T b) {
   return mask ? a : b;
 }
-template <Scalar T> TC_HD T abs(T x) { return std::abs(x); }
-template <Scalar T> TC_HD T sqrt(T x) { return std::sqrt(x); }
-template <Scalar T> TC_HD T floor(T x) { return std::floor(x); }
-template <Scalar T> TC_HD T ceil(T x) { return std::ceil(x); }
-template <Scalar T> TC_HD T trunc(T x) { return std::trunc(x); }
-template <Scalar T> TC_HD T round(T x) { return std::nearbyint(x); }  // halves to even
-template <Scalar T> TC_HD T exp(T x) { return std::exp(x); }
-template <Scalar T> TC_HD T exp2(T x) { return std::exp2(x); }
-template <Scalar T> TC_HD T expm1(T x) { return std::expm1(x); }
-template <Scalar T> TC_HD T log(T x) { return std::log(x); }
-template <Scalar T> TC_HD T log2(T x) { return std::log2(x); }
-template <Scalar T> TC_HD T log10(T x) { return std::log10(x); }
-template <Scalar T> TC_HD T log1p(T x) { return std::log1p(x); }
-template <Scalar T> TC_HD T sin(T x) { return std::sin(x); }
-template <Scalar T> TC_HD T cos(T x) { return std::cos(x); }
-template <Scalar T> TC_HD T tan(T x) { return std::tan(x); }
-template <Scalar T> TC_HD T asin(T x) { return std::asin(x); }
-template <Scalar T> TC_HD T acos(T x) { return std::acos(x); }
-template <Scalar T> TC_HD T atan(T x) { return std::atan(x); }
-template <Scalar T> TC_HD T sinh(T x) { return std::sinh(x); }
-template <Scalar T> TC_HD T cosh(T x) { return std::cosh(x); }
-template <Scalar T> TC_HD T tanh(T x) { return std::tanh(x); }
-template <Scalar T> TC_HD T asinh(T x) { return std::asinh(x); }
-template <Scalar T> TC_HD T acosh(T x) { return std::acosh(x); }
-template <Scalar T> TC_HD T atanh(T x) { return std::atanh(x); }
-template <Scalar T> TC_HD T erf(T x) { return std::erf(x); }
-template <Scalar T> TC_HD T pow(T x, T y) { return std::pow(x, y); }
-template <Scalar T> TC_HD T atan2(T y, T x) { return std::atan2(y, x); }
-template <Scalar T> TC_HD T hypot(T x, T y) { return std::hypot(x, y); }
-template <Scalar T> TC_HD T copysign(T x, T sign) { return std::copysign(x, sign); }
-template <Scalar T> TC_HD T min(T a, T b) { return a < b || a != a ? a : b; }  // NaN if either is NaN
-template <Scalar T> TC_HD T max(T a, T b) { return a > b || a != a ? a : b; }
+template <Scalar T>
+TC_HD T abs(T x) {
+  return std::abs(x);
+}
+template <Scalar T>
+TC_HD T sqrt(T x) {
+  return std::sqrt(x);
+}
+template <Scalar T>
+TC_HD T floor(T x) {
+  return std::floor(x);
+}
+template <Scalar T>
+TC_HD T ceil(T x) {
+  return std::ceil(x);
+}
+template <Scalar T>
+TC_HD T trunc(T x) {
+  return std::trunc(x);
+}
+template <Scalar T>
+TC_HD T round(T x) {
+  return std::nearbyint(x);
+}  // halves to even
+template <Scalar T>
+TC_HD T exp(T x) {
+  return std::exp(x);
+}
+template <Scalar T>
+TC_HD T exp2(T x) {
+  return std::exp2(x);
+}
+template <Scalar T>
+TC_HD T expm1(T x) {
+  return std::expm1(x);
+}
+template <Scalar T>
+TC_HD T log(T x) {
+  return std::log(x);
+}
+template <Scalar T>
+TC_HD T log2(T x) {
+  return std::log2(x);
+}
+template <Scalar T>
+TC_HD T log10(T x) {
+  return std::log10(x);
+}
+template <Scalar T>
+TC_HD T log1p(T x) {
+  return std::log1p(x);
+}
+template <Scalar T>
+TC_HD T sin(T x) {
+  return std::sin(x);
+}
+template <Scalar T>
+TC_HD T cos(T x) {
+  return std::cos(x);
+}
+template <Scalar T>
+TC_HD T tan(T x) {
+  return std::tan(x);
+}
+template <Scalar T>
+TC_HD T asin(T x) {
+  return std::asin(x);
+}
+template <Scalar T>
+TC_HD T acos(T x) {
+  return std::acos(x);
+}
+template <Scalar T>
+TC_HD T atan(T x) {
+  return std::atan(x);
+}
+template <Scalar T>
+TC_HD T sinh(T x) {
+  return std::sinh(x);
+}
+template <Scalar T>
+TC_HD T cosh(T x) {
+  return std::cosh(x);
+}
+template <Scalar T>
+TC_HD T tanh(T x) {
+  return std::tanh(x);
+}
+template <Scalar T>
+TC_HD T asinh(T x) {
+  return std::asinh(x);
+}
+template <Scalar T>
+TC_HD T acosh(T x) {
+  return std::acosh(x);
+}
+template <Scalar T>
+TC_HD T atanh(T x) {
+  return std::atanh(x);
+}
+template <Scalar T>
+TC_HD T erf(T x) {
+  return std::erf(x);
+}
+template <Scalar T>
+TC_HD T pow(T x, T y) {
+  return std::pow(x, y);
+}
+template <Scalar T>
+TC_HD T atan2(T y, T x) {
+  return std::atan2(y, x);
+}
+template <Scalar T>
+TC_HD T hypot(T x, T y) {
+  return std::hypot(x, y);
+}
+template <Scalar T>
+TC_HD T copysign(T x, T sign) {
+  return std::copysign(x, sign);
+}
+template <Scalar T>
+TC_HD T min(T a, T b) {
+  return a < b || a != a ? a : b;
+}  // NaN if either is NaN
+template <Scalar T>
+TC_HD T max(T a, T b) {
+  return a > b || a != a ? a : b;
+}
 
 // A number as a V.
 template <class V>
 TC_HD V constant(double value) {
-  if constexpr (requires { typename V::Scalar; }) return V(static_cast<typename V::Scalar>(value));
-  else return static_cast<V>(value);
+  if constexpr (requires { typename V::Scalar; })
+    return V(static_cast<typename V::Scalar>(value));
+  else
+    return static_cast<V>(value);
 }
-template <Scalar T> TC_HD T sigmoid(T x) {  // the exponential is taken of -|x|, so that nothing overflows
+template <Scalar T>
+TC_HD T sigmoid(T x) {  // the exponential is taken of -|x|, so that nothing overflows
   const T e = std::exp(-std::abs(x));
   return (x < 0 ? e : T(1)) / (1 + e);
 }
-template <Scalar T> TC_HD T softplus(T x) {  // log(1 + exp(x))
+template <Scalar T>
+TC_HD T softplus(T x) {  // log(1 + exp(x))
   return max(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
 }
-template <Scalar T> TC_HD T logaddexp(T a, T b) {  // the distance of equal infinities counts as 0
+template <Scalar T>
+TC_HD T logaddexp(T a, T b) {  // the distance of equal infinities counts as 0
   return max(a, b) + std::log1p(std::exp(a == b ? T(0) : -std::abs(a - b)));
 }
 

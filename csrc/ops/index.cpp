@@ -53,15 +53,18 @@ Dims result_shape(const IndexPlan& plan) {
 }
 
 bool share_memory(const Array& a, const Array& b) {
-  const auto *x = static_cast<const std::byte*>(a.storage()->data), *y = static_cast<const std::byte*>(b.storage()->data);
+  const auto *x = static_cast<const std::byte*>(a.storage()->data),
+             *y = static_cast<const std::byte*>(b.storage()->data);
   return x < y + b.storage()->bytes && y < x + a.storage()->bytes;
 }
 
 // The values to store, as [position, rest…], in the array's dtype.
 Array values_for(const IndexPlan& plan, const Array& value) {
   Array values = value.broadcast_to(result_shape(plan), "setitem");
-  if (value.dtype() != plan.rest.dtype()) values = astype(value, plan.rest.dtype(), true).broadcast_to(values.shape(), "setitem");
-  else if (share_memory(value, plan.rest)) values = copy(value).broadcast_to(values.shape(), "setitem");
+  if (value.dtype() != plan.rest.dtype())
+    values = astype(value, plan.rest.dtype(), true).broadcast_to(values.shape(), "setitem");
+  else if (share_memory(value, plan.rest))
+    values = copy(value).broadcast_to(values.shape(), "setitem");
   return with_flat_front(values, plan.position, plan.offsets.ndim());
 }
 
@@ -81,9 +84,7 @@ Array accumulator(const Dims& shape, DType dtype, Device device) {
   return zeros(shape, is_half(dtype) ? DType::float32 : dtype, device);
 }
 
-void check_addable(const char* op, DType dtype) {
-  check_type(!is_bool(dtype), op, ": bool values cannot be added");
-}
+void check_addable(const char* op, DType dtype) { check_type(!is_bool(dtype), op, ": bool values cannot be added"); }
 
 }  // namespace
 
@@ -175,8 +176,10 @@ Array scatter_add(const Array& x, std::int64_t given, const Array& index, const 
   bool fits = x.ndim() == index.ndim() && src.ndim() == x.ndim();
   for (int i = 0; fits && i < x.ndim(); ++i)
     fits = index.shape(i) <= src.shape(i) && (i == axis || index.shape(i) <= x.shape(i));
-  check_value(fits, "scatter_add: index, src and x need as many axes, and the index no larger extent than src, nor than x "
-              "except along axis ", axis, ", got ", index.shape(), ", ", src.shape(), " and ", x.shape());
+  check_value(fits,
+              "scatter_add: index, src and x need as many axes, and the index no larger extent than src, nor than x "
+              "except along axis ",
+              axis, ", got ", index.shape(), ", ", src.shape(), " and ", x.shape());
   const Array sum = is_half(x.dtype()) ? astype(x, DType::float32, true).contiguous() : copy(x);
   const IndexPlan plan = plan_along("scatter_add", sum, axis, index);
   if (index.size()) {
@@ -220,8 +223,8 @@ Array embedding(const Array& indices, const Array& weight) {
 }
 
 Array embedding_gradient(const Array& g, const Array& indices, std::int64_t rows, std::optional<std::int64_t> padding) {
-  check_value(g.ndim() == indices.ndim() + 1, "embedding_gradient: g needs one axis more than the indices, got ", g.shape(),
-              " and ", indices.shape());
+  check_value(g.ndim() == indices.ndim() + 1, "embedding_gradient: g needs one axis more than the indices, got ",
+              g.shape(), " and ", indices.shape());
   const Array sum = accumulator({rows, g.shape(-1)}, g.dtype(), g.device());
   const IndexPlan plan = plan_index("embedding", sum.view({sum.shape(1)}, {1}), {{rows, sum.stride(0), 0, indices}}, 0);
   if (padding) {

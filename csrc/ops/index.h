@@ -10,9 +10,9 @@
 namespace tc {
 
 struct IndexPlan {
-  Array rest;           // the axes no array indexes, at index 0 of the others
-  Array offsets;        // int64, row-major, of the index arrays' broadcast shape: elements from `rest` to each block
-  int position = 0;     // where the index arrays' axes stand among those of `rest` in the result
+  Array rest;             // the axes no array indexes, at index 0 of the others
+  Array offsets;          // int64, row-major, of the index arrays' broadcast shape: elements from `rest` to each block
+  int position = 0;       // where the index arrays' axes stand among those of `rest` in the result
   bool distinct = false;  // no two offsets are equal
 };
 

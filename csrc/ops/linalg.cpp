@@ -16,7 +16,9 @@ Array matmul(const Array& a, const Array& b) {
   const Array right = astype(b.ndim() == 1 ? expand_dims(b, {1}) : b, dtype, false);
   check_value(left.shape(-1) == right.shape(-2), "matmul: the last extent of x1 must equal the ",
               b.ndim() == 1 ? "" : "second-to-", "last extent of x2, got ", a.shape(), " and ", b.shape());
-  const auto stack_of = [](const Array& x) { return Dims(std::span(x.shape().begin(), static_cast<std::size_t>(x.ndim() - 2))); };
+  const auto stack_of = [](const Array& x) {
+    return Dims(std::span(x.shape().begin(), static_cast<std::size_t>(x.ndim() - 2)));
+  };
   const Dims stack = broadcast_shapes(stack_of(left), stack_of(right), "matmul");
   const auto matrices = [&](const Array& x, std::int64_t rows, std::int64_t cols) {
     Dims shape = stack;
@@ -38,8 +40,8 @@ Array matmul(const Array& a, const Array& b) {
 Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, const std::string& activation) {
   check_same_device(x, weight, "linear");
   check_value(x.ndim() >= 1 && weight.ndim() == 2 && x.shape(-1) == weight.shape(1),
-              "linear: weight must have shape (out, in) with in the last extent of x, got x ", x.shape(), " and weight ",
-              weight.shape());
+              "linear: weight must have shape (out, in) with in the last extent of x, got x ", x.shape(),
+              " and weight ", weight.shape());
   DType dtype = promote(x.dtype(), weight.dtype());
   if (bias) {
     check_same_device(x, *bias, "linear");

@@ -12,7 +12,8 @@ namespace kernels {
 // (broadcast strides allowed), one dtype, not bool.
 constinit inline Kernel<void(const Array& a, const Array& b, Array& y)> matmul{"matmul"};
 // y = activation(x · wᵀ + bias): x (rows, in), w (out, in), bias (out,) or null, y (rows, out) contiguous.
-constinit inline Kernel<void(const Array& x, const Array& w, const Array* bias, const std::string& activation, Array& y)>
+constinit inline Kernel<void(const Array& x, const Array& w, const Array* bias, const std::string& activation,
+                             Array& y)>
     linear{"linear"};
 }  // namespace kernels
 

@@ -1,6 +1,6 @@
-// LoopPlan: the loops of an elementwise op over operands of one shape. Axes of extent one go, neighbouring axes that every
-// operand walks with one stride merge, and axes are ordered by the first operand's strides, so that most calls end as
-// a single flat loop. Pure host arithmetic, shared by all backends.
+// LoopPlan: the loops of an elementwise op over operands of one shape. Axes of extent one go, neighbouring axes that
+// every operand walks with one stride merge, and axes are ordered by the first operand's strides, so that most calls
+// end as a single flat loop. Pure host arithmetic, shared by all backends.
 #pragma once
 #include <algorithm>
 #include <cstdlib>
@@ -11,9 +11,9 @@ namespace tc {
 
 template <int N>
 struct LoopPlan {
-  int ndim = 0;                     // 0 for a single element
+  int ndim = 0;  // 0 for a single element
   std::int64_t size = 1;
-  std::int64_t shape[kMaxNdim];     // outermost first
+  std::int64_t shape[kMaxNdim];       // outermost first
   std::int64_t strides[N][kMaxNdim];  // in elements
 
   explicit LoopPlan(const Array* const (&operands)[N]) {

@@ -8,7 +8,8 @@ namespace {
 DType sum_dtype(DType d) { return d == DType::float64 ? d : DType::float32; }
 
 // Shapes and dtypes, and every class in range.
-void check_inputs(const Array& x, const Array& target, const std::optional<Array>& weight, const CrossEntropy& settings) {
+void check_inputs(const Array& x, const Array& target, const std::optional<Array>& weight,
+                  const CrossEntropy& settings) {
   const char* op = settings.log_probabilities ? "nll_loss" : "cross_entropy";
   check_type(is_float(x.dtype()), op, ": x must be floating-point, got ", name_of(x.dtype()));
   check_type(is_int(target.dtype()), op, ": target must hold integer classes, got ", name_of(target.dtype()));
@@ -35,9 +36,8 @@ std::tuple<Array, Array, Array> cross_entropy(const Array& x, const Array& targe
   const std::int64_t rows = x.shape(0), count = x.shape(1);
   const auto* t = classes.data<std::int64_t>();
   for (std::int64_t r = 0; r < rows; ++r)
-    check_index(t[r] == ignore_index || (t[r] >= 0 && t[r] < count),
-                log_probabilities ? "nll_loss" : "cross_entropy", ": target must lie in [0, ", count, "), got ", t[r],
-                " at row ", r);
+    check_index(t[r] == ignore_index || (t[r] >= 0 && t[r] < count), log_probabilities ? "nll_loss" : "cross_entropy",
+                ": target must lie in [0, ", count, "), got ", t[r], " at row ", r);
   std::optional<Array> w;
   if (weight) w = astype(*weight, x.dtype(), false).contiguous();
   const DType wide = sum_dtype(x.dtype());
@@ -48,8 +48,10 @@ std::tuple<Array, Array, Array> cross_entropy(const Array& x, const Array& targe
         row_weight.data<A>()[r] = t[r] == ignore_index ? A(0) : w ? convert<A>(w->data<T>()[t[r]]) : A(1);
     });
   });
-  if (rows && count) kernels::cross_entropy(x.device(), logits, classes, w ? &*w : nullptr, settings, loss, lse);
-  else if (rows) std::memset(loss.raw(), 0, loss.nbytes()), std::memset(lse.raw(), 0, lse.nbytes());
+  if (rows && count)
+    kernels::cross_entropy(x.device(), logits, classes, w ? &*w : nullptr, settings, loss, lse);
+  else if (rows)
+    std::memset(loss.raw(), 0, loss.nbytes()), std::memset(lse.raw(), 0, lse.nbytes());
   return {loss, lse, row_weight};
 }
 

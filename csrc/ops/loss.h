@@ -15,8 +15,8 @@ struct CrossEntropy {
 };
 
 namespace kernels {
-// x (rows, classes) contiguous, target int64 (rows,), weight of x's dtype (classes,) or null. Writes, in the type sums are
-// kept in, each row's loss (0 if ignored) and log Σ exp x.
+// x (rows, classes) contiguous, target int64 (rows,), weight of x's dtype (classes,) or null. Writes, in the type sums
+// are kept in, each row's loss (0 if ignored) and log Σ exp x.
 constinit inline Kernel<void(const Array& x, const Array& target, const Array* weight, const CrossEntropy&, Array& loss,
                              Array& lse)>
     cross_entropy{"cross_entropy"};

@@ -144,7 +144,8 @@ std::tuple<Array, Array, Array> batch_norm_backward(const Array& g, const Array&
               ": mean and variance need one element per channel");
   const OptionalArray w = parameter(op, "weight", weight, plan.channels, x, dtype);
   Array dx = Array::empty(x.shape(), dtype, x.device());
-  Array dweight = Array::empty({plan.channels}, dtype, x.device()), dbias = Array::empty({plan.channels}, dtype, x.device());
+  Array dweight = Array::empty({plan.channels}, dtype, x.device()),
+        dbias = Array::empty({plan.channels}, dtype, x.device());
   if (x.size()) {
     kernels::channel_norm_backward(x.device(), plan, as(g, dtype), as(x, dtype), w, as(mean, dtype),
                                    as(variance, dtype), dx, dweight, dbias);

@@ -9,8 +9,8 @@
 
 namespace tc {
 
-// x seen as (rows, channels, inner), row-major: each row is brought to mean 0 (unless `rms`) and variance 1, then scaled
-// and shifted per channel. Row r uses the `channels` weights from (r % groups) * channels on.
+// x seen as (rows, channels, inner), row-major: each row is brought to mean 0 (unless `rms`) and variance 1, then
+// scaled and shifted per channel. Row r uses the `channels` weights from (r % groups) * channels on.
 struct RowNorm {
   std::int64_t rows, groups, channels, inner;
   double eps;
@@ -55,9 +55,11 @@ std::tuple<Array, Array, Array> row_norm_backward(const Array& g, const Array& x
 // x of shape (batch, channels, ...); returns y, mean, variance.
 std::tuple<Array, Array, Array> batch_norm(const Array& x, const std::optional<Array>& running_mean,
                                            const std::optional<Array>& running_var, const std::optional<Array>& weight,
-                                           const std::optional<Array>& bias, bool training, double momentum, double eps);
+                                           const std::optional<Array>& bias, bool training, double momentum,
+                                           double eps);
 std::tuple<Array, Array, Array> batch_norm_backward(const Array& g, const Array& x, const std::optional<Array>& weight,
-                                                    const Array& mean, const Array& variance, bool training, double eps);
+                                                    const Array& mean, const Array& variance, bool training,
+                                                    double eps);
 }  // namespace ops
 
 }  // namespace tc

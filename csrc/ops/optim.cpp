@@ -53,7 +53,8 @@ void check_apart(const char* op, std::span<const OptimPart> parts) {
     for (const std::byte* state : part.states)
       if (state) ranges.push_back({state, state + bytes, true});
   }
-  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return std::less<>{}(a.begin, b.begin); });
+  std::sort(ranges.begin(), ranges.end(),
+            [](const Range& a, const Range& b) { return std::less<>{}(a.begin, b.begin); });
   const std::byte *read_end = nullptr, *written_end = nullptr;
   for (const Range& r : ranges) {
     check_value(!std::less<>{}(r.begin, written_end) && !(r.written && std::less<>{}(r.begin, read_end)), op,
@@ -72,8 +73,10 @@ class Parts {
     for (std::size_t i = 0; i < params.size(); ++i) {
       OptimPart part{params[i].dtype(), params[i].size(), written(params[i]), nullptr, {}};
       const Array& grad = (*others[0].arrays)[i];
-      if (grad.is_contiguous()) part.grad = grad.raw();
-      else part.grad = copies_.emplace_back(ops::copy(grad)).raw();
+      if (grad.is_contiguous())
+        part.grad = grad.raw();
+      else
+        part.grad = copies_.emplace_back(ops::copy(grad)).raw();
       for (std::size_t k = 1; k < others.size(); ++k) part.states[k - 1] = written((*others[k].arrays)[i]);
       parts_.push_back(part);
     }
@@ -111,7 +114,8 @@ void sgd_step(const Arrays& params, const Arrays& grads, const Arrays& velocitie
               double dampening, double weight_decay, bool nesterov, bool maximize, bool first_step) {
   constexpr const char* kOp = "sgd_step";
   check_value(!nesterov || (momentum > 0 && dampening == 0), kOp,
-              ": nesterov requires a momentum and zero dampening, got momentum ", momentum, " and dampening ", dampening);
+              ": nesterov requires a momentum and zero dampening, got momentum ", momentum, " and dampening ",
+              dampening);
   check_value(momentum != 0 || velocities.empty(), kOp, ": without momentum there are no velocities, got ",
               velocities.size());
   const List lists[] = {{"grads", &grads}, {"velocities", &velocities}};
@@ -129,8 +133,16 @@ void adam_step(const Arrays& params, const Arrays& grads, const Arrays& exp_avgs
   check_value(amsgrad || max_exp_avg_sqs.empty(), kOp, ": max_exp_avg_sqs belong to amsgrad, got ",
               max_exp_avg_sqs.size());
   const auto count = static_cast<double>(step);
-  const AdamStep settings{lr / (1 - std::pow(beta1, count)),      beta1,           beta2,     eps,     weight_decay,
-                          std::sqrt(1 - std::pow(beta2, count)), 1 - lr * weight_decay, decoupled, amsgrad, maximize};
+  const AdamStep settings{lr / (1 - std::pow(beta1, count)),
+                          beta1,
+                          beta2,
+                          eps,
+                          weight_decay,
+                          std::sqrt(1 - std::pow(beta2, count)),
+                          1 - lr * weight_decay,
+                          decoupled,
+                          amsgrad,
+                          maximize};
   const List lists[] = {
       {"grads", &grads}, {"exp_avgs", &exp_avgs}, {"exp_avg_sqs", &exp_avg_sqs}, {"max_exp_avg_sqs", &max_exp_avg_sqs}};
   run(kernels::adam_step, kOp, settings, params, std::span(lists, amsgrad ? 4 : 3));

@@ -52,8 +52,8 @@ PoolAxis axis_of(const char* op, std::int64_t extent, const Settings& s, int i, 
   std::int64_t count = floor_div(extent + 2 * padding - reach + (s.ceil_mode ? stride - 1 : 0), stride) + 1;
   // With ceil_mode a window must still begin inside the input or its padding on the left.
   if (s.ceil_mode && (count - 1) * stride >= extent + padding) --count;
-  check_value(count >= 1, op, ": the window must fit in the padded input, got extents ", space, " with kernel_size=",
-              s.kernel, ", padding=", s.padding, ", dilation=", s.dilation);
+  check_value(count >= 1, op, ": the window must fit in the padded input, got extents ", space,
+              " with kernel_size=", s.kernel, ", padding=", s.padding, ", dilation=", s.dilation);
   PoolAxis axis{extent, dilation, {}, -padding, stride, kernel};
   check_value(count <= kLargest / 64, op, ": the result is too large, got extents ", space);
   axis.windows.reserve(static_cast<std::size_t>(count));
@@ -144,8 +144,8 @@ Array run_mean(const Array& x, int spatial, const PoolPlan& plan) {
 }
 
 Array run_mean_backward(const char* op, const Array& g, const Dims& space, const PoolPlan& plan) {
-  check_value(g.shape() == shape_with(g, output_space(plan, space.size())), op, ": g does not have the result's shape, got ",
-              g.shape());
+  check_value(g.shape() == shape_with(g, output_space(plan, space.size())), op,
+              ": g does not have the result's shape, got ", g.shape());
   const DType dtype = computed_in(g.dtype());
   Array dx = Array::empty(shape_with(g, space), dtype, g.device());
   if (dx.size()) kernels::mean_pool_backward(g.device(), plan, as(g, dtype), dx);
@@ -159,8 +159,8 @@ std::tuple<Array, Array> max_pool(const std::string& name, const Array& x, const
   const char* op = name.c_str();
   const int spatial = name.back() == 'd' ? name[name.size() - 2] - '0' : kernel.size();
   check_input(op, x, spatial);
-  const PoolPlan plan = plan_for(op, space_of(x, spatial), planes_of(x, spatial),
-                                 {kernel, stride, padding, dilation, ceil_mode, false});
+  const PoolPlan plan =
+      plan_for(op, space_of(x, spatial), planes_of(x, spatial), {kernel, stride, padding, dilation, ceil_mode, false});
   return run_max(x, spatial, plan);
 }
 

@@ -1,5 +1,5 @@
-// Pooling over windows of up to three spatial axes. A plan lists the windows of each axis, so that pooling with a kernel
-// and adaptive pooling are one kernel.
+// Pooling over windows of up to three spatial axes. A plan lists the windows of each axis, so that pooling with a
+// kernel and adaptive pooling are one kernel.
 #pragma once
 #include <string>
 #include <tuple>

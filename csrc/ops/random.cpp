@@ -24,15 +24,15 @@ Array uniform(const Dims& shape, double low, double high, std::uint64_t seed, st
 Array normal(const Dims& shape, double mean, double std, std::uint64_t seed, std::uint64_t offset, DType dtype,
              Device device) {
   check_type(is_float(dtype), "normal: dtype must be floating-point, got ", name_of(dtype));
-  check_value(std::isfinite(mean) && std::isfinite(std) && std >= 0, "normal: needs a finite mean and std >= 0, got ", mean,
-              " and ", std);
+  check_value(std::isfinite(mean) && std::isfinite(std) && std >= 0, "normal: needs a finite mean and std >= 0, got ",
+              mean, " and ", std);
   Array out = make("normal", shape, dtype, device);
   if (out.size()) kernels::normal(device, {seed, offset}, mean, std, out);
   return out;
 }
 
-Array randint(const Dims& shape, std::int64_t low, std::uint64_t span, std::uint64_t seed, std::uint64_t offset, DType dtype,
-              Device device) {
+Array randint(const Dims& shape, std::int64_t low, std::uint64_t span, std::uint64_t seed, std::uint64_t offset,
+              DType dtype, Device device) {
   check_type(is_int(dtype), "randint: dtype must be an integer dtype, got ", name_of(dtype));
   Array out = make("randint", shape, dtype, device);
   if (out.size()) kernels::integers(device, {seed, offset}, low, span, out);

@@ -1,5 +1,5 @@
-// Random arrays from a stream (seed, offset): element i depends on nothing but these and i. The caller moves the offset on
-// by blocks_32 or blocks_64 of the number of elements.
+// Random arrays from a stream (seed, offset): element i depends on nothing but these and i. The caller moves the offset
+// on by blocks_32 or blocks_64 of the number of elements.
 #pragma once
 #include "core/array.h"
 #include "core/kernel_table.h"
@@ -21,14 +21,17 @@ constinit inline Kernel<void(Stream stream, double p, const Array& x, Array& y)>
 }  // namespace kernels
 
 namespace ops {
-Array uniform(const Dims& shape, double low, double high, std::uint64_t seed, std::uint64_t offset, DType dtype, Device device);
-Array normal(const Dims& shape, double mean, double std, std::uint64_t seed, std::uint64_t offset, DType dtype, Device device);
-Array randint(const Dims& shape, std::int64_t low, std::uint64_t span, std::uint64_t seed, std::uint64_t offset, DType dtype,
+Array uniform(const Dims& shape, double low, double high, std::uint64_t seed, std::uint64_t offset, DType dtype,
               Device device);
+Array normal(const Dims& shape, double mean, double std, std::uint64_t seed, std::uint64_t offset, DType dtype,
+             Device device);
+Array randint(const Dims& shape, std::int64_t low, std::uint64_t span, std::uint64_t seed, std::uint64_t offset,
+              DType dtype, Device device);
 Array bernoulli(const Dims& shape, double p, std::uint64_t seed, std::uint64_t offset, DType dtype, Device device);
 Array randperm(std::int64_t n, std::uint64_t seed, std::uint64_t offset, Device device);
 Array dropout(const Array& x, double p, std::uint64_t seed, std::uint64_t offset);
-std::uint64_t random_blocks(const Dims& shape, bool wide);  // how far drawing 32-bit or 64-bit elements moves the offset
+std::uint64_t random_blocks(const Dims& shape,
+                            bool wide);  // how far drawing 32-bit or 64-bit elements moves the offset
 }  // namespace ops
 
 }  // namespace tc

@@ -105,9 +105,9 @@ std::tuple<Array, Array, Array, Array, Array, Array, Array> recurrent_backward(
   const Array out = output.contiguous(), saved = gates.contiguous(), kept = cells.contiguous();
   const Array go = g_output.contiguous(), gh = g_h.contiguous();
   const auto cs = contiguous(c0), gc = contiguous(g_c);
-  kernels::recurrent_backward(x.device(), {cell, reverse, &xs, &hs, pointer(cs), &wi, &wh, pointer(lengths), &out,
-                                           &saved, &kept, &go, &gh, pointer(gc), &gx, &gh0, &gc0, &gwi, &gwh, &gbi,
-                                           &gbh});
+  kernels::recurrent_backward(x.device(), {cell, reverse, &xs,   &hs,  pointer(cs), &wi,         &wh, pointer(lengths),
+                                           &out, &saved,  &kept, &go,  &gh,         pointer(gc), &gx, &gh0,
+                                           &gc0, &gwi,    &gwh,  &gbi, &gbh});
   return {gx, gh0, gc0, gwi, gwh, gbi, gbh};
 }
 

@@ -14,7 +14,8 @@ class Target {
  public:
   Target(const char* op, const Array& x, const Axes& axes, bool keepdims, DType dtype) : terms(1) {
     bool reduced[kMaxNdim] = {};
-    if (!axes) std::fill_n(reduced, x.ndim(), true);
+    if (!axes)
+      std::fill_n(reduced, x.ndim(), true);
     else
       for (std::int64_t given : *axes) {
         const int axis = normalize_axis(given, x.ndim(), op);
@@ -24,8 +25,10 @@ class Target {
     Dims shape, strides = Dims::filled(x.ndim(), 0);
     for (int i = 0; i < x.ndim(); ++i) {
       if (reduced[i]) terms *= x.shape(i);
-      if (!reduced[i]) shape.push_back(x.shape(i));
-      else if (keepdims) shape.push_back(1);
+      if (!reduced[i])
+        shape.push_back(x.shape(i));
+      else if (keepdims)
+        shape.push_back(1);
     }
     result = Array::empty(shape, dtype, x.device());
     std::int64_t step = 1;
@@ -96,8 +99,10 @@ Array sum(const Array& x, const Axes& axes, std::optional<DType> dtype, bool kee
   Target y("sum", x, axes, keepdims, sum_dtype(x.dtype(), dtype));
   check_not_bool(y.result.dtype(), "sum");
   if (y.is_trivial(0)) return y.result;
-  if (is_bool(x.dtype()) && y.result.dtype() == kDefaultInt) kernels::count_nonzero(x.device(), x, y.seen);
-  else kernels::sum(x.device(), x, y.seen, 1);
+  if (is_bool(x.dtype()) && y.result.dtype() == kDefaultInt)
+    kernels::count_nonzero(x.device(), x, y.seen);
+  else
+    kernels::sum(x.device(), x, y.seen, 1);
   return y.result;
 }
 

@@ -9,12 +9,12 @@
 namespace tc {
 
 namespace kernels {
-// y = x folded over the axes where y's strides are zero; y has x's shape, seen with those zero strides. Neither is empty.
-// x is read as y's dtype (half types in float; integers, in sum and prod, as int64).
+// y = x folded over the axes where y's strides are zero; y has x's shape, seen with those zero strides. Neither is
+// empty. x is read as y's dtype (half types in float; integers, in sum and prod, as int64).
 constinit inline Kernel<void(const Array& x, Array& y, double divisor)> sum{"sum"};  // sum / divisor for floats
 constinit inline Kernel<void(const Array& x, Array& y)> prod{"prod"};
-constinit inline Kernel<void(const Array& x, Array& y)> max{"max"};  // of bool: any
-constinit inline Kernel<void(const Array& x, Array& y)> min{"min"};  // of bool: all
+constinit inline Kernel<void(const Array& x, Array& y)> max{"max"};                      // of bool: any
+constinit inline Kernel<void(const Array& x, Array& y)> min{"min"};                      // of bool: all
 constinit inline Kernel<void(const Array& x, Array& y)> count_nonzero{"count_nonzero"};  // y is int64
 // sum((x - mean)^2) / max(0, n - correction), and its square root if `root`. y is floating-point.
 constinit inline Kernel<void(const Array& x, Array& y, double correction, bool root)> var{"var"};

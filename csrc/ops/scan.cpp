@@ -20,7 +20,8 @@ ScanShape scan_shape(const Array& x, int axis, bool initial, bool reverse) {
 Array scan(const Kernel<void(const Array&, Array&, const ScanShape&)>& kernel, const Array& x,
            std::optional<std::int64_t> given, std::optional<DType> dtype, bool initial, bool reverse) {
   check_value(x.ndim() > 0, kernel.name, ": needs at least one axis, got a 0-d array");
-  check_value(given || x.ndim() == 1, kernel.name, ": axis must be given for an array of several axes, got shape ", x.shape());
+  check_value(given || x.ndim() == 1, kernel.name, ": axis must be given for an array of several axes, got shape ",
+              x.shape());
   const int axis = normalize_axis(given.value_or(0), x.ndim(), kernel.name);
   const DType result = dtype ? *dtype : is_float(x.dtype()) ? x.dtype() : kDefaultInt;
   check_type(!is_bool(result), kernel.name, ": the result cannot be of dtype bool");
@@ -35,10 +36,12 @@ Array scan(const Kernel<void(const Array&, Array&, const ScanShape&)>& kernel, c
 
 }  // namespace
 
-Array cumulative_sum(const Array& x, std::optional<std::int64_t> axis, std::optional<DType> dtype, bool initial, bool reverse) {
+Array cumulative_sum(const Array& x, std::optional<std::int64_t> axis, std::optional<DType> dtype, bool initial,
+                     bool reverse) {
   return scan(kernels::cumulative_sum, x, axis, dtype, initial, reverse);
 }
-Array cumulative_prod(const Array& x, std::optional<std::int64_t> axis, std::optional<DType> dtype, bool initial, bool reverse) {
+Array cumulative_prod(const Array& x, std::optional<std::int64_t> axis, std::optional<DType> dtype, bool initial,
+                      bool reverse) {
   return scan(kernels::cumulative_prod, x, axis, dtype, initial, reverse);
 }
 
@@ -46,8 +49,8 @@ Array linear_recurrence(const Array& a, const Array& b, std::int64_t given, std:
   constexpr auto op = "linear_recurrence";
   check_same_device(a, b, op);
   check_value(a.shape() == b.shape(), op, ": shapes must agree, got ", a.shape(), " and ", b.shape());
-  check_type(is_float(a.dtype()) && a.dtype() == b.dtype(), op, ": needs one floating-point dtype, got ", name_of(a.dtype()),
-             " and ", name_of(b.dtype()));
+  check_type(is_float(a.dtype()) && a.dtype() == b.dtype(), op, ": needs one floating-point dtype, got ",
+             name_of(a.dtype()), " and ", name_of(b.dtype()));
   check_value(kind >= 0 && kind <= 2, op, ": kind must be 0, 1 or 2, got ", kind);
   const int axis = normalize_axis(given, a.ndim(), op);
   const DType loop = loop_dtype(a.dtype());

@@ -28,7 +28,8 @@ Array bincount(const Array& x, const std::optional<Array>& weights, std::int64_t
   check_type(is_int(x.dtype()), op, ": x must be of an integer dtype, got ", name_of(x.dtype()));
   check_value(minlength >= 0, op, ": minlength must be at least 0, got ", minlength);
   if (weights) {
-    check_value(weights->shape() == x.shape(), op, ": weights must have x's shape ", x.shape(), ", got ", weights->shape());
+    check_value(weights->shape() == x.shape(), op, ": weights must have x's shape ", x.shape(), ", got ",
+                weights->shape());
     check_same_device(x, *weights, op);
   }
   const Array places = astype(x, kDefaultInt, false).contiguous();

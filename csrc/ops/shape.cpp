@@ -68,8 +68,8 @@ Array reshape(const Array& x, const Dims& given, std::optional<bool> copy) {
   checked_size(shape, x.dtype(), "reshape");
   Dims strides;
   if (!copy.value_or(false) && view_strides(x, shape, &strides)) return x.view(shape, strides);
-  check_value(copy.value_or(true), "reshape: shape ", x.shape(), " with strides ", x.strides(), " cannot become ", shape,
-              " without a copy");
+  check_value(copy.value_or(true), "reshape: shape ", x.shape(), " with strides ", x.strides(), " cannot become ",
+              shape, " without a copy");
   return ops::copy(x).view(shape, row_major_strides(shape));
 }
 
@@ -180,7 +180,8 @@ Array concat(const std::vector<Array>& arrays, std::optional<std::int64_t> given
   for (const Array& a : parts) {
     bool same = a.ndim() == first.ndim();
     for (int i = 0; same && i < a.ndim(); ++i) same = i == axis || a.shape(i) == first.shape(i);
-    check_value(same, "concat: shapes must agree except along axis ", axis, ", got ", first.shape(), " and ", a.shape());
+    check_value(same, "concat: shapes must agree except along axis ", axis, ", got ", first.shape(), " and ",
+                a.shape());
     check_value(!__builtin_add_overflow(shape[axis], a.shape(axis), &shape[axis]), "concat: the result is too large");
   }
   const Array out = Array::empty(shape, dtype, first.device());
@@ -198,7 +199,8 @@ Array stack(const std::vector<Array>& arrays, std::int64_t given) {
   Dims shape = arrays[0].shape();
   shape.insert(axis, static_cast<std::int64_t>(arrays.size()));
   for (const Array& a : arrays)
-    check_value(a.shape() == arrays[0].shape(), "stack: shapes must agree, got ", arrays[0].shape(), " and ", a.shape());
+    check_value(a.shape() == arrays[0].shape(), "stack: shapes must agree, got ", arrays[0].shape(), " and ",
+                a.shape());
   const Array out = Array::empty(shape, dtype, arrays[0].device());
   Dims at = Dims::filled(shape.size(), 0);
   for (const Array& a : arrays) {
@@ -243,7 +245,8 @@ Array pad(const Array& x, const Dims& before, const Dims& after, const Array& va
   Dims shape = x.shape();
   for (int i = 0; i < x.ndim(); ++i) {
     check_value(before[i] >= 0 && after[i] >= 0, "pad: widths must not be negative, got ", before, " and ", after);
-    check_value(!__builtin_add_overflow(shape[i], before[i], &shape[i]) && !__builtin_add_overflow(shape[i], after[i], &shape[i]),
+    check_value(!__builtin_add_overflow(shape[i], before[i], &shape[i]) &&
+                    !__builtin_add_overflow(shape[i], after[i], &shape[i]),
                 "pad: the result is too large");
   }
   checked_size(shape, x.dtype(), "pad");

@@ -19,7 +19,8 @@ Dims broadcast_shape(const std::vector<Array>& arrays);  // that all of them bro
 Array flip(const Array& x, const std::optional<Dims>& axes);
 
 // New arrays, of the dtype all inputs promote to.
-Array concat(const std::vector<Array>& arrays, std::optional<std::int64_t> axis);  // no axis: of all elements, flattened
+Array concat(const std::vector<Array>& arrays,
+             std::optional<std::int64_t> axis);  // no axis: of all elements, flattened
 Array stack(const std::vector<Array>& arrays, std::int64_t axis);
 // Element i moves to (i + shift) modulo the extent, along each of `axes`.
 Array roll(const Array& x, const Dims& shifts, const Dims& axes);

@@ -53,7 +53,8 @@ Array argsort(const Array& x, std::int64_t given, bool descending) {
 std::tuple<Array, Array> topk(const Array& x, std::int64_t k, std::int64_t given, bool largest) {
   check_value(x.ndim() > 0, "topk: needs at least one axis, got a 0-d array");
   const int axis = normalize_axis(given, x.ndim(), "topk");
-  check_value(k >= 0 && k <= x.shape(axis), "topk: k must be between 0 and the axis' extent ", x.shape(axis), ", got ", k);
+  check_value(k >= 0 && k <= x.shape(axis), "topk: k must be between 0 and the axis' extent ", x.shape(axis), ", got ",
+              k);
   const Array rows = move_last(x, axis).contiguous();
   Dims shape = rows.shape();
   shape[shape.size() - 1] = k;
@@ -69,7 +70,8 @@ Array searchsorted(const Array& sorted, const Array& values, bool right, const s
   const DType common = promote(sorted.dtype(), values.dtype()), loop = is_half(common) ? DType::float32 : common;
   Array keys = astype(sorted, loop, false).contiguous();
   if (sorter) {
-    check_value(sorter->shape() == sorted.shape(), op, ": sorter must have x1's shape ", sorted.shape(), ", got ", sorter->shape());
+    check_value(sorter->shape() == sorted.shape(), op, ": sorter must have x1's shape ", sorted.shape(), ", got ",
+                sorter->shape());
     check_type(is_int(sorter->dtype()), op, ": sorter must be of an integer dtype, got ", name_of(sorter->dtype()));
     keys = gather_rows(keys, astype(*sorter, kDefaultInt, false));
   }
@@ -103,7 +105,8 @@ Array gather_rows(const Array& x, const Array& positions) {
 Array scatter_rows(const Array& x, const Array& positions, std::int64_t n) {
   check_positions(positions, "scatter_rows");
   check_same_device(x, positions, "scatter_rows");
-  check_value(x.shape() == positions.shape(), "scatter_rows: shapes must agree, got ", x.shape(), " and ", positions.shape());
+  check_value(x.shape() == positions.shape(), "scatter_rows: shapes must agree, got ", x.shape(), " and ",
+              positions.shape());
   Dims shape = x.shape();
   shape[shape.size() - 1] = n;
   const DType loop = is_half(x.dtype()) ? DType::float32 : x.dtype();

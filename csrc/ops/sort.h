@@ -12,16 +12,20 @@
 namespace tc {
 
 namespace kernels {
-// For row-major x of shape (…, n): the positions (int64, row-major) of its first k elements in order, equal ones by place.
-// y has shape (…, k).
+// For row-major x of shape (…, n): the positions (int64, row-major) of its first k elements in order, equal ones by
+// place. y has shape (…, k).
 constinit inline Kernel<void(const Array& x, Array& y, bool descending)> argsort{"argsort"};
 constinit inline Kernel<void(const Array& x, Array& y, bool largest)> topk{"topk"};
-// For each value the number of elements of `sorted` that come before it (`right`: or equal it). Row-major, of one dtype.
-constinit inline Kernel<void(const Array& sorted, const Array& values, Array& y, bool right)> searchsorted{"searchsorted"};
-// For row-major x and its argsort: out = {first place of each distinct value, inverse, counts}, all int64, n long; returns how
-// many distinct values there are in `count`.
-constinit inline Kernel<void(const Array& x, const Array& order, std::vector<Array>& out, std::int64_t& count)> unique{"unique"};
-// Row-major x (rows, n) and positions (rows, k): y = x at the positions; and its transpose, which adds into y (rows, n).
+// For each value the number of elements of `sorted` that come before it (`right`: or equal it). Row-major, of one
+// dtype.
+constinit inline Kernel<void(const Array& sorted, const Array& values, Array& y, bool right)> searchsorted{
+    "searchsorted"};
+// For row-major x and its argsort: out = {first place of each distinct value, inverse, counts}, all int64, n long;
+// returns how many distinct values there are in `count`.
+constinit inline Kernel<void(const Array& x, const Array& order, std::vector<Array>& out, std::int64_t& count)> unique{
+    "unique"};
+// Row-major x (rows, n) and positions (rows, k): y = x at the positions; and its transpose, which adds into y (rows,
+// n).
 constinit inline Kernel<void(const Array& x, const Array& positions, Array& y)> gather_rows{"gather_rows"};
 constinit inline Kernel<void(const Array& x, const Array& positions, Array& y)> scatter_rows{"scatter_rows"};
 }  // namespace kernels

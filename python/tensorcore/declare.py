@@ -21,6 +21,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any] | None
 
 
+def check_tensors(op: str, **tensors: Any) -> None:
+    """Raise a TypeError that names `op` and the argument unless each value is a Tensor."""
+    for name, value in tensors.items():
+        if not isinstance(value, _core.TensorBase):
+            raise TypeError(f"{op}: {name} must be a Tensor, got {type(value).__name__}")
+
+
 def _compile(source: str, name: str, scope: dict[str, Any]) -> Any:
     exec(compile(source, f"<declaration of {name}>", "exec"), scope)
     return scope[name]
@@ -167,9 +174,15 @@ def differentiable(*, joint: Callable[..., Any] | None = None, **rules: Rule) ->
             "record": record,
             "any_requires_grad": _core.any_requires_grad,
             "set_grad_enabled": _core.set_grad_enabled,
+            "TensorBase": _core.TensorBase,
+            "check_tensors": check_tensors,
         }
+        first = inputs[0]
+        required = signature.parameters[first].default is inspect.Parameter.empty
+        check = f"if not isinstance({first}, TensorBase): check_tensors({name!r}, {first}={first})" if required else ""
         source = f"""
 def {name}({head}):
+    {check}
     if not any_requires_grad({", ".join(inputs)}):
         return function({call})
     set_grad_enabled(False)

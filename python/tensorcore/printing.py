@@ -39,8 +39,7 @@ def _corners(x: Tensor, edge: int | None) -> Any:
             tail = _core.strided_view(x, (edge,), (stride,), offset + (extent - edge) * stride)
             return [*_core.tolist(head), None, *_core.tolist(tail)]
         return [
-            None if i is None else pick(axis + 1, offset + i * x.strides[axis])
-            for i in _shown(x.shape[axis], edge)
+            None if i is None else pick(axis + 1, offset + i * x.strides[axis]) for i in _shown(x.shape[axis], edge)
         ]
 
     return pick(0, 0)
@@ -111,13 +110,7 @@ def _layout(values: Any, write: Any, indent: int, depth: int) -> str:
         lines.append(line)
         return "[" + ("\n" + " " * (indent + 1)).join(part.rstrip() for part in lines) + "]"
     between = "," + "\n" * (depth - 1) + " " * (indent + 1)
-    return (
-        "["
-        + between.join(
-            items[i] or _layout(v, write, indent + 1, depth - 1) for i, v in enumerate(values)
-        )
-        + "]"
-    )
+    return "[" + between.join(items[i] or _layout(v, write, indent + 1, depth - 1) for i, v in enumerate(values)) + "]"
 
 
 _UNMARKED = ("bool", "int64", "float32")  # dtypes that the elements' text tells
@@ -182,9 +175,7 @@ def _repr_html_(self: Tensor) -> str:
             style = f' style="background:rgba(66,133,244,{0.6 * share:.2f})"'
         return f"<td{style}>{html.escape(write(v).strip())}</td>"
 
-    body = "".join(
-        "<tr><td>…</td></tr>" if row is None else f"<tr>{''.join(map(cell, row))}</tr>" for row in rows
-    )
+    body = "".join("<tr><td>…</td></tr>" if row is None else f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
     return f"{head}<table>{body}</table></div>"
 
 

@@ -15,7 +15,7 @@ def set_num_threads(count: int) -> None:
 
 def get_num_threads() -> int:
     """How many threads kernels may use."""
-    return _core.num_threads()  # type: ignore[no-any-return]
+    return _core.num_threads()
 
 
 def memory_stats(*, reset_peak: bool = False) -> dict[str, int]:

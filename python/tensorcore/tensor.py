@@ -116,13 +116,6 @@ class Tensor(_core.TensorBase):
 _core.set_tensor_type(Tensor)
 
 
-def check_tensors(op: str, **tensors: Any) -> None:
-    """Raise a TypeError that names `op` and the argument unless each value is a Tensor."""
-    for name, value in tensors.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{op}: {name} must be a Tensor, got {type(value).__name__}")
-
-
 def methods(*functions: Any) -> None:
     """Make each function, whose first argument is a tensor, a method of Tensor by the same name."""
     for function in functions:

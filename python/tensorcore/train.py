@@ -24,6 +24,9 @@ class TrainResult:
     losses: list[float] = field(default_factory=list)  # mean training loss of each epoch
     accuracy: float = 0.0  # share of the held-out digits classified right
     seconds: float = 0.0
+    test_images: Tensor | None = None  # (test_count, 64); with keep=True
+    test_labels: Tensor | None = None  # (test_count,)
+    predictions: Tensor | None = None  # (test_count,)
 
 
 def _init_layers(sizes: Sequence[int], generator: random.Generator) -> list[tuple[Tensor, Tensor]]:
@@ -52,12 +55,14 @@ def train_digits(
     momentum: float = 0.9,
     seed: int = 0,
     device: str = "cpu",
+    keep: bool = False,
     on_epoch: Callable[[int, float, float], None] | None = None,
 ) -> TrainResult:
     """Train a multi-layer perceptron on four fifths of the UCI digits and test it on the rest.
 
     Stochastic gradient descent with momentum on the softmax cross-entropy; the learning rate falls
-    to zero along a half cosine. `on_epoch(epoch, loss, accuracy)` is called after each epoch. The
+    to zero along a half cosine. With `keep` the result holds the held-out digits and what the network
+    says of them. `on_epoch(epoch, loss, accuracy)` is called after each epoch. The
     same seed gives the same bits on any number of threads.
     """
     import math
@@ -96,10 +101,12 @@ def train_digits(
             total += loss.item() * batch.shape[0]
             step += 1
         with autograd.no_grad():
-            right = _logits(layers, test_x).argmax(axis=-1) == test_y
-        result.accuracy = float(right.astype(_core.float64).mean())
+            predictions = _logits(layers, test_x).argmax(axis=-1)
+        result.accuracy = float((predictions == test_y).astype(_core.float64).mean())
         result.losses.append(total / (count - held_out))
         if on_epoch:
             on_epoch(epoch, result.losses[-1], result.accuracy)
+    if keep:
+        result.test_images, result.test_labels, result.predictions = test_x, test_y, predictions
     result.seconds = time.perf_counter() - start
     return result

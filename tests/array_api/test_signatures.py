@@ -8,13 +8,9 @@ import pytest
 import tensorcore as tc
 
 # Complex numbers are not supported; the flags are array_api_strict's own; the others came after 2024.12.
-ABSENT = {"conj", "imag", "real", "isin", "broadcast_shapes"} | {
-    n for n in dir(strict) if "array_api_strict" in n
-}
+ABSENT = {"conj", "imag", "real", "isin", "broadcast_shapes"} | {n for n in dir(strict) if "array_api_strict" in n}
 FUNCTIONS = [
-    n
-    for n in dir(strict)
-    if inspect.isfunction(getattr(strict, n)) and not n.startswith("_") and n not in ABSENT
+    n for n in dir(strict) if inspect.isfunction(getattr(strict, n)) and not n.startswith("_") and n not in ABSENT
 ]
 METHODS = [
     n

@@ -66,9 +66,7 @@ def assert_same(ours: object, theirs: object) -> None:
 
 def check(name: str, *args: object, **kwargs: object) -> None:
     """Both libraries give the same result, or both refuse."""
-    if any(isinstance(a, tc.Tensor) and a.ndim == 0 for a in args) and isinstance(
-        kwargs.get("axis"), int
-    ):
+    if any(isinstance(a, tc.Tensor) and a.ndim == 0 for a in args) and isinstance(kwargs.get("axis"), int):
         reject()  # NumPy, behind the oracle, takes axes that a 0-d array does not have
     mirrored = [to_strict(a) for a in args]
     settings_ = {k: to_strict(v) for k, v in kwargs.items()}
@@ -129,10 +127,18 @@ AXES = st.none() | st.integers(-4, 3) | st.lists(st.integers(-3, 2), max_size=3)
 @EXAMPLES
 @given(st.data())
 def test_reductions(name: str, data) -> None:
-    kinds = ("bool", *INTS, *FLOATS) if name in ("all", "any") else FLOATS if name in ("mean", "var", "std") else INTS + FLOATS
+    kinds = (
+        ("bool", *INTS, *FLOATS)
+        if name in ("all", "any")
+        else FLOATS
+        if name in ("mean", "var", "std")
+        else INTS + FLOATS
+    )
     kinds = [k for k in kinds if k != "uint8" or name not in ("sum", "prod")]  # strict sums these in uint64
     sides = {"min_side": 1} if name in ("max", "min", "mean", "var", "std") else {"min_side": 0}
-    x = data.draw(arrays(data.draw(st.sampled_from(kinds)), xps.array_shapes(min_dims=0, max_dims=3, max_side=4, **sides)))
+    x = data.draw(
+        arrays(data.draw(st.sampled_from(kinds)), xps.array_shapes(min_dims=0, max_dims=3, max_side=4, **sides))
+    )
     check(name, x, axis=data.draw(AXES), keepdims=data.draw(st.booleans()))
 
 

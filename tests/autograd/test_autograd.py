@@ -309,9 +309,7 @@ def test_custom_function_errors_name_the_class():
         def backward(ctx, g):
             return g
 
-    with pytest.raises(
-        RuntimeError, match=r"Wrong.backward: must return one gradient per argument .* \(2\), got 1"
-    ):
+    with pytest.raises(RuntimeError, match=r"Wrong.backward: must return one gradient per argument .* \(2\), got 1"):
         Wrong.apply(leaf([1.0]), leaf([1.0])).sum().backward()
 
 

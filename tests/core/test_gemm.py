@@ -33,9 +33,7 @@ def test_gemm(isa: str, tmp_path: Path) -> None:
     for source, level in (("csrc/cpu/gemm.cpp", "-O3"), ("tests/cpp/test_gemm.cpp", "-O1")):
         target = tmp_path / (Path(source).stem + ".o")
         command = [compiler, *FLAGS, *flags, level, f"-DTC_ISA={isa}", "-c", str(ROOT / source)]
-        built = subprocess.run(
-            [*command, "-o", str(target)], capture_output=True, text=True, check=False
-        )
+        built = subprocess.run([*command, "-o", str(target)], capture_output=True, text=True, check=False)
         assert built.returncode == 0, built.stderr
         assert "warning" not in built.stderr, built.stderr
         objects.append(str(target))

@@ -91,9 +91,7 @@ def test_inspection() -> None:
     assert info.default_device() == "cpu"
     assert info.default_device() in info.devices()
     assert info.default_dtypes()["real floating"] is tc.float32
-    assert info.dtypes(kind="integral") == {
-        n: getattr(tc, n) for n in ("uint8", "int8", "int16", "int32", "int64")
-    }
+    assert info.dtypes(kind="integral") == {n: getattr(tc, n) for n in ("uint8", "int8", "int16", "int32", "int64")}
     assert len(info.dtypes(device="cpu")) == 8
     assert tc.ones(1).__array_namespace__(api_version="2024.12") is tc
     with pytest.raises(ValueError, match="api_version must be one of"):

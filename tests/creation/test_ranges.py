@@ -16,9 +16,7 @@ ARANGES = [(5,), (1, 5), (5, 1, -2), (0, 10, 3), (5, 1), (-7, 7, 5), (10, -11, -
 @pytest.mark.parametrize("args", ARANGES)
 def test_arange_of_integers(args: tuple) -> None:
     for dtype in ("int8", "int16", "int32", "int64", "float32", "float64"):
-        np.testing.assert_array_equal(
-            tc.arange(*args, dtype=getattr(tc, dtype)), np.arange(*args, dtype=dtype)
-        )
+        np.testing.assert_array_equal(tc.arange(*args, dtype=getattr(tc, dtype)), np.arange(*args, dtype=dtype))
     assert tc.arange(*args).dtype is tc.int64
 
 
@@ -55,9 +53,7 @@ def test_arange_at_the_ends_of_int64() -> None:
 
 
 @pytest.mark.parametrize("endpoint", [True, False])
-@pytest.mark.parametrize(
-    "args", [(0, 1, 5), (0, 1, 1), (0, 1, 0), (-3, 7, 11), (2, -5, 8), (0, 10, 4), (0.5, 2.25, 7)]
-)
+@pytest.mark.parametrize("args", [(0, 1, 5), (0, 1, 1), (0, 1, 0), (-3, 7, 11), (2, -5, 8), (0, 10, 4), (0.5, 2.25, 7)])
 def test_linspace(args: tuple, endpoint: bool) -> None:
     expected = np.linspace(*args, endpoint=endpoint)
     np.testing.assert_allclose(

@@ -9,9 +9,7 @@ import tensorcore as tc
 from tensorcore import testing
 
 small = st.integers(-5, 5)
-slices = st.builds(
-    slice, st.none() | small, st.none() | small, st.none() | st.integers(-3, 3).filter(lambda s: s != 0)
-)
+slices = st.builds(slice, st.none() | small, st.none() | small, st.none() | st.integers(-3, 3).filter(lambda s: s != 0))
 int_arrays = st.lists(st.integers(0, 3), max_size=3).flatmap(
     lambda shape: st.just(tuple(shape)).flatmap(
         lambda s: st.lists(st.integers(-3, 2), min_size=int(np.prod(s)), max_size=int(np.prod(s))).map(

@@ -211,15 +211,24 @@ def test_errors():
         (lambda: attention(1.0, k, v), TypeError, "query must be a Tensor, got float"),
         (lambda: attention(q, k.astype(tc.int64), v), TypeError, "key must be floating-point, got int64"),
         (lambda: attention(q, k, v[0, 0]), ValueError, "value must have at least two axes, got shape (6,)"),
-        (lambda: attention(q, v, v), ValueError,
-         "query and key must have one last extent, got (2, 4, 3) and (2, 5, 6)"),
+        (
+            lambda: attention(q, v, v),
+            ValueError,
+            "query and key must have one last extent, got (2, 4, 3) and (2, 5, 6)",
+        ),
         (lambda: attention(q, k, q), ValueError, "key and value must have one length, got (2, 5, 3) and (2, 4, 3)"),
-        (lambda: attention(q, k, v.astype(tc.float64)), TypeError,
-         "query, key and value must have one dtype, float32 or float64, got float32, float32 and float64"),
+        (
+            lambda: attention(q, k, v.astype(tc.float64)),
+            TypeError,
+            "query, key and value must have one dtype, float32 or float64, got float32, float32 and float64",
+        ),
         (lambda: attention(q, k, v, dropout_p=1.0), ValueError, "dropout_p must lie in [0, 1), got 1.0"),
         (lambda: attention(q, k, v, [True]), TypeError, "attn_mask must be a Tensor, got list"),
-        (lambda: attention(q, k, v, tc.ones((4, 5), dtype=tc.int32)), TypeError,
-         "attn_mask must be bool or floating-point, got int32"),
+        (
+            lambda: attention(q, k, v, tc.ones((4, 5), dtype=tc.int32)),
+            TypeError,
+            "attn_mask must be bool or floating-point, got int32",
+        ),
     ]
     for function, exception, text in cases:
         with pytest.raises(exception) as caught:

@@ -18,6 +18,7 @@ def _one_thread_in_torch():
         return
     torch.set_num_threads(1)
 
+
 SPACE = {1: (17,), 2: (7, 12), 3: (4, 5, 6)}
 CHANNELS = [(4, 6, 2), (3, 8, 1), (4, 4, 4), (8, 3, 1), (2, 12, 2)]
 
@@ -50,8 +51,17 @@ def test_conv_is_exact_on_integers(axes, dtype):
     ):
         if axes == 3 and kernel == 3 and dilation == 2 and padding == 0:
             continue  # does not fit
-        against_torch(axes, False, (2, c, *SPACE[axes]), (k, c // groups, *[kernel] * axes), dtype,
-                      stride=stride, padding=padding, dilation=dilation, groups=groups)
+        against_torch(
+            axes,
+            False,
+            (2, c, *SPACE[axes]),
+            (k, c // groups, *[kernel] * axes),
+            dtype,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+        )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -61,20 +71,33 @@ def test_conv_transpose_is_exact_on_integers(axes, dtype):
     for kernel, stride, padding, dilation, (c, k, groups) in itertools.product(
         (1, 2, 3), (1, 2, 3), (0, 1), (1, 2), CHANNELS
     ):
-        against_torch(axes, True, (2, c, *SPACE[axes]), (c, k // groups, *[kernel] * axes), dtype, stride=stride,
-                      padding=padding, dilation=dilation, groups=groups, output_padding=min(stride, 2) - 1)
+        against_torch(
+            axes,
+            True,
+            (2, c, *SPACE[axes]),
+            (c, k // groups, *[kernel] * axes),
+            dtype,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            output_padding=min(stride, 2) - 1,
+        )
 
 
-@pytest.mark.parametrize(("x_shape", "w_shape", "settings"), [
-    ((5, 3, 40, 40), (20, 3, 7, 7), {"stride": 2, "padding": 3}),
-    ((1, 40, 33, 21), (200, 40, 3, 3), {"padding": 1}),
-    ((6, 40, 13, 11), (200, 40, 4, 2), {"padding": "same"}),
-    ((3, 5, 9, 40), (5, 1, 3, 5), {"groups": 5, "stride": (1, 2), "padding": (1, 0)}),
-    ((4, 33, 10, 10), (70, 33, 1, 1), {"stride": 2}),
-    ((4, 33, 10, 10), (70, 33, 1, 1), {}),
-    ((1, 1, 70, 70), (1, 1, 3, 3), {"padding": 2}),
-    ((3, 9, 8), (4, 3, 3, 3), {"padding": 1}),
-])
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "settings"),
+    [
+        ((5, 3, 40, 40), (20, 3, 7, 7), {"stride": 2, "padding": 3}),
+        ((1, 40, 33, 21), (200, 40, 3, 3), {"padding": 1}),
+        ((6, 40, 13, 11), (200, 40, 4, 2), {"padding": "same"}),
+        ((3, 5, 9, 40), (5, 1, 3, 5), {"groups": 5, "stride": (1, 2), "padding": (1, 0)}),
+        ((4, 33, 10, 10), (70, 33, 1, 1), {"stride": 2}),
+        ((4, 33, 10, 10), (70, 33, 1, 1), {}),
+        ((1, 1, 70, 70), (1, 1, 3, 3), {"padding": 2}),
+        ((3, 9, 8), (4, 3, 3, 3), {"padding": 1}),
+    ],
+)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_conv2d_shapes_are_exact_on_integers(x_shape, w_shape, settings):
     if len(x_shape) == 3:
@@ -92,12 +115,15 @@ def test_conv2d_of_real_numbers_against_torch(dtype, bound):
     assert np.abs(got - expected).max() <= bound * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("case", [
-    ((8, 6, 20, 20), (16, 6, 3, 3), {"padding": 1}),
-    ((1, 6, 40, 40), (16, 6, 3, 3), {"stride": 2}),
-    ((8, 12, 20, 20), (12, 1, 3, 3), {"groups": 12}),
-    ((2, 64, 8, 8), (128, 64, 3, 3), {"padding": 1}),
-])
+@pytest.mark.parametrize(
+    "case",
+    [
+        ((8, 6, 20, 20), (16, 6, 3, 3), {"padding": 1}),
+        ((1, 6, 40, 40), (16, 6, 3, 3), {"stride": 2}),
+        ((8, 12, 20, 20), (12, 1, 3, 3), {"groups": 12}),
+        ((2, 64, 8, 8), (128, 64, 3, 3), {"padding": 1}),
+    ],
+)
 def test_results_do_not_depend_on_threads(case):
     x_shape, w_shape, settings = case
     rng = np.random.default_rng(2)
@@ -152,15 +178,18 @@ def test_gradient_of_weights_ignores_what_lies_beside_a_row():
     assert float(w.grad.sum()) == 14.0
 
 
-@pytest.mark.parametrize("call", [
-    lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), padding=2**40),
-    lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), padding=-1),
-    lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 0, 1))),
-    lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 2, 2)), dilation=2**60),
-    lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), groups=0),
-    lambda: F.conv_transpose2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), stride=2**62),
-    lambda: F.conv_transpose2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), stride=2**31 - 1),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), padding=2**40),
+        lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), padding=-1),
+        lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 0, 1))),
+        lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 2, 2)), dilation=2**60),
+        lambda: F.conv2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), groups=0),
+        lambda: F.conv_transpose2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), stride=2**62),
+        lambda: F.conv_transpose2d(tc.ones((1, 1, 4, 4)), tc.ones((1, 1, 1, 1)), stride=2**31 - 1),
+    ],
+)
 def test_settings_out_of_range_raise(call):
     with pytest.raises((ValueError, MemoryError, OverflowError)):
         call()

@@ -48,7 +48,9 @@ def test_cross_entropy_of_probabilities(rng, reduction, weighted):
     x, q = rng.standard_normal((4, 5, 3)), rng.uniform(0, 1, (4, 5, 3))
     w = rng.uniform(0.2, 2, 5)
     compare(
-        lambda x, q: F.cross_entropy(x, q, tc.asarray(w) if weighted else None, reduction=reduction, label_smoothing=0.1),
+        lambda x, q: F.cross_entropy(
+            x, q, tc.asarray(w) if weighted else None, reduction=reduction, label_smoothing=0.1
+        ),
         lambda x, q: TF.cross_entropy(
             x, q, torch.tensor(w) if weighted else None, reduction=reduction, label_smoothing=0.1
         ),
@@ -122,7 +124,7 @@ def test_binary_cross_entropy_with_logits_does_not_overflow():
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("log_target", [False, True])
-@pytest.mark.parametrize("reduction", (*REDUCTIONS, "batchmean"))
+@pytest.mark.parametrize("reduction", [*REDUCTIONS, "batchmean"])
 def test_kl_div(rng, reduction, log_target):
     t = rng.uniform(0, 1, (4, 3))
     t[0, 0] = 0.0
@@ -194,8 +196,16 @@ def test_triplet_margin_loss(rng, p, swap):
         (lambda: F.l1_loss(tc.ones(3), tc.ones(3), "avg"), ValueError, "l1_loss: reduction must be one of"),
         (lambda: F.binary_cross_entropy(tc.ones(3) * 2, tc.ones(3)), ValueError, "x must lie in"),
         (lambda: F.huber_loss(tc.ones(3), tc.ones(3), delta=0.0), ValueError, "delta must be positive, got 0.0"),
-        (lambda: F.nll_loss(tc.ones((2, 3)), tc.asarray([0, -1])), IndexError, r"must lie in \[0, 3\), got -1 at row 1"),
-        (lambda: F.cross_entropy(tc.ones((2, 3)), tc.asarray([0, 1]), tc.ones(2)), ValueError, "weight must have shape"),
+        (
+            lambda: F.nll_loss(tc.ones((2, 3)), tc.asarray([0, -1])),
+            IndexError,
+            r"must lie in \[0, 3\), got -1 at row 1",
+        ),
+        (
+            lambda: F.cross_entropy(tc.ones((2, 3)), tc.asarray([0, 1]), tc.ones(2)),
+            ValueError,
+            "weight must have shape",
+        ),
     ],
 )
 def test_errors(call, exception, text):

@@ -17,6 +17,7 @@ def _one_thread_in_torch():
         return
     torch.set_num_threads(1)
 
+
 SHAPES = [(6, 8, 5, 7), (33, 70), (2, 3, 4), (3, 4, 300, 260), (2, 4, 9), (1000, 3)]
 BOUNDS = [("float32", 3e-5), ("float64", 1e-12)]
 
@@ -58,12 +59,20 @@ def test_batch_norm(shape, dtype, bound):
         ours = tc.tensor(mean), tc.tensor(var)
         theirs = torch.tensor(mean), torch.tensor(var)
         settings = {"training": training, "momentum": 0.3, "eps": 1e-3}
-        compare(lambda x, w, b: F.batch_norm(x, *ours, w, b, **settings),
-                lambda x, w, b: torch.nn.functional.batch_norm(x, *theirs, w, b, **settings), arrays, bound)
+        compare(
+            lambda x, w, b: F.batch_norm(x, *ours, w, b, **settings),
+            lambda x, w, b: torch.nn.functional.batch_norm(x, *theirs, w, b, **settings),
+            arrays,
+            bound,
+        )
         for a, b in zip(ours, theirs, strict=True):
             close(a, b, bound)
-    compare(lambda x: F.batch_norm(x, None, None, training=True),
-            lambda x: torch.nn.functional.batch_norm(x, None, None, training=True), arrays[:1], bound)
+    compare(
+        lambda x: F.batch_norm(x, None, None, training=True),
+        lambda x: torch.nn.functional.batch_norm(x, None, None, training=True),
+        arrays[:1],
+        bound,
+    )
 
 
 @pytest.mark.parametrize(("dtype", "bound"), BOUNDS)
@@ -75,11 +84,13 @@ def test_layer_and_rms_norm(shape, axes, dtype, bound):
     last = shape[-axes:]
     arrays = inputs(shape, [last, last], dtype)
     theirs = torch.nn.functional
-    compare(lambda x, w, b: F.layer_norm(x, last, w, b), lambda x, w, b: theirs.layer_norm(x, last, w, b),
-            arrays, bound)
+    compare(
+        lambda x, w, b: F.layer_norm(x, last, w, b), lambda x, w, b: theirs.layer_norm(x, last, w, b), arrays, bound
+    )
     compare(lambda x, w: F.layer_norm(x, last, w), lambda x, w: theirs.layer_norm(x, last, w), arrays[:2], bound)
-    compare(lambda x, b: F.layer_norm(x, last, None, b), lambda x, b: theirs.layer_norm(x, last, None, b),
-            arrays[:2], bound)
+    compare(
+        lambda x, b: F.layer_norm(x, last, None, b), lambda x, b: theirs.layer_norm(x, last, None, b), arrays[:2], bound
+    )
     compare(lambda x: F.layer_norm(x, last), lambda x: theirs.layer_norm(x, last), arrays[:1], bound)
     compare(lambda x, w: F.rms_norm(x, last, w), lambda x, w: theirs.rms_norm(x, last, w), arrays[:2], bound)
     compare(lambda x: F.rms_norm(x, last, eps=0.1), lambda x: theirs.rms_norm(x, last, eps=0.1), arrays[:1], bound)
@@ -93,14 +104,22 @@ def test_group_and_instance_norm(shape, dtype, bound):
     arrays = inputs(shape, [(c,), (c,)], dtype)
     theirs = torch.nn.functional
     for groups in (1, 2, 4):
-        compare(lambda x, w, b: F.group_norm(x, groups, w, b), lambda x, w, b: theirs.group_norm(x, groups, w, b),
-                arrays, bound)
+        compare(
+            lambda x, w, b: F.group_norm(x, groups, w, b),
+            lambda x, w, b: theirs.group_norm(x, groups, w, b),
+            arrays,
+            bound,
+        )
     if len(shape) > 2:
         mean, var = np.linspace(-1, 1, c).astype(dtype), np.linspace(0.5, 2, c).astype(dtype)
         for use in (True, False):
             ours_running, their_running = (tc.tensor(mean), tc.tensor(var)), (torch.tensor(mean), torch.tensor(var))
-            compare(lambda x, w, b: F.instance_norm(x, *ours_running, w, b, use),
-                    lambda x, w, b: theirs.instance_norm(x, *their_running, w, b, use), arrays, bound)
+            compare(
+                lambda x, w, b: F.instance_norm(x, *ours_running, w, b, use),
+                lambda x, w, b: theirs.instance_norm(x, *their_running, w, b, use),
+                arrays,
+                bound,
+            )
             for a, b in zip(ours_running, their_running, strict=True):
                 close(a, b, bound)
 
@@ -114,8 +133,12 @@ def test_normalize_and_local_response():
         compare(lambda x: F.normalize(x, p, -1), lambda x: theirs.normalize(x, p, -1), [x[2:]], 1e-12)
         close(F.normalize(tc.asarray(x), p), theirs.normalize(torch.tensor(x), p), 1e-12)
     for size in (1, 2, 3, 4):
-        compare(lambda x: F.local_response_norm(x, size, 0.5), lambda x: theirs.local_response_norm(x, size, 0.5),
-                [x], 1e-12)
+        compare(
+            lambda x: F.local_response_norm(x, size, 0.5),
+            lambda x: theirs.local_response_norm(x, size, 0.5),
+            [x],
+            1e-12,
+        )
 
 
 def test_a_large_mean_keeps_its_digits():
@@ -161,9 +184,11 @@ def test_results_do_not_depend_on_threads(shape):
         for threads in (1, 2, 3):
             tc._core.set_num_threads(threads)
             found = []
-            for call in (lambda x, w: F.batch_norm(x, None, None, w, training=True),
-                         lambda x, w: F.group_norm(x, 1, w),
-                         lambda x, w: F.layer_norm(x, shape[-1]) * w.reshape((-1,) + (1,) * (len(shape) - 2))):
+            for call in (
+                lambda x, w: F.batch_norm(x, None, None, w, training=True),
+                lambda x, w: F.group_norm(x, 1, w),
+                lambda x, w: F.layer_norm(x, shape[-1]) * w.reshape((-1,) + (1,) * (len(shape) - 2)),
+            ):
                 a, b = tc.tensor(x, requires_grad=True), tc.tensor(w, requires_grad=True)
                 y = call(a, b)
                 y.backward(tc.asarray(g))

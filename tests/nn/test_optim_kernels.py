@@ -35,8 +35,18 @@ class Sgd:
 
     def step(self, params, grads):
         o = self.options
-        _core.sgd_step(params, grads, self.velocities, self.lr, o["momentum"], o["dampening"], o["weight_decay"],
-                       o["nesterov"], o["maximize"], self.first)
+        _core.sgd_step(
+            params,
+            grads,
+            self.velocities,
+            self.lr,
+            o["momentum"],
+            o["dampening"],
+            o["weight_decay"],
+            o["nesterov"],
+            o["maximize"],
+            self.first,
+        )
         self.first = False
 
 
@@ -53,8 +63,19 @@ class Adam:
         self.steps += 1
         o = self.options
         states = [*self.states, ()][:3]
-        _core.adam_step(params, grads, *states, self.steps, self.lr, *self.betas, self.eps, o["weight_decay"],
-                        o["decoupled"], o["amsgrad"], o["maximize"])
+        _core.adam_step(
+            params,
+            grads,
+            *states,
+            self.steps,
+            self.lr,
+            *self.betas,
+            self.eps,
+            o["weight_decay"],
+            o["decoupled"],
+            o["amsgrad"],
+            o["maximize"],
+        )
 
 
 def follow(rng, ours, theirs, torch):
@@ -109,11 +130,17 @@ def test_layouts(rng, kind):
     plain = [tc.asarray(a) for a in arrays.copy()]
     kind(plain, **options).step(plain, [tc.asarray(g) for g in grads])
     room = tc.zeros((13, 12), dtype=tc.float64)
-    odd = [tc.asarray(np.ascontiguousarray(arrays[0].T)).mT, tc.asarray(np.ascontiguousarray(arrays[1, ::-1]))[::-1],
-           room[1:13:2, 1:11:2]]
+    odd = [
+        tc.asarray(np.ascontiguousarray(arrays[0].T)).mT,
+        tc.asarray(np.ascontiguousarray(arrays[1, ::-1]))[::-1],
+        room[1:13:2, 1:11:2],
+    ]
     odd[2][...] = tc.asarray(arrays[2])
-    odd_grads = [tc.asarray(grads[0]), tc.asarray(np.ascontiguousarray(grads[1].T)).mT,
-                 tc.asarray(np.ascontiguousarray(grads[2][::-1]))[::-1]]
+    odd_grads = [
+        tc.asarray(grads[0]),
+        tc.asarray(np.ascontiguousarray(grads[1].T)).mT,
+        tc.asarray(np.ascontiguousarray(grads[2][::-1]))[::-1],
+    ]
     kind(odd, **options).step(odd, odd_grads)
     for a, b in zip(plain, odd, strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
@@ -172,37 +199,79 @@ def test_errors_come_before_any_write():
     good = [one(), one(4)]
     shared = one(8)
     cases = [
-        (lambda: sgd(p, [one()]), ValueError,
-         "sgd_step: grads must have one tensor per parameter, got 1 for 2 parameters"),
-        (lambda: sgd(p, [one(), one(5)]), ValueError,
-         "sgd_step: grads[1] must have its parameter's shape (4,), got (5,)"),
-        (lambda: sgd(p, [one(), one(4, tc.float64)]), TypeError,
-         "sgd_step: grads[1] must have its parameter's dtype float32, got float64"),
-        (lambda: sgd([p[0], one(4, tc.int32)], good), TypeError,
-         "sgd_step: parameter 1 must be floating-point, got int32"),
-        (lambda: sgd(p, good, (), momentum=0.9), ValueError,
-         "sgd_step: velocities must have one tensor per parameter, got 0 for 2 parameters"),
+        (
+            lambda: sgd(p, [one()]),
+            ValueError,
+            "sgd_step: grads must have one tensor per parameter, got 1 for 2 parameters",
+        ),
+        (
+            lambda: sgd(p, [one(), one(5)]),
+            ValueError,
+            "sgd_step: grads[1] must have its parameter's shape (4,), got (5,)",
+        ),
+        (
+            lambda: sgd(p, [one(), one(4, tc.float64)]),
+            TypeError,
+            "sgd_step: grads[1] must have its parameter's dtype float32, got float64",
+        ),
+        (
+            lambda: sgd([p[0], one(4, tc.int32)], good),
+            TypeError,
+            "sgd_step: parameter 1 must be floating-point, got int32",
+        ),
+        (
+            lambda: sgd(p, good, (), momentum=0.9),
+            ValueError,
+            "sgd_step: velocities must have one tensor per parameter, got 0 for 2 parameters",
+        ),
         (lambda: sgd(p, good, good), ValueError, "sgd_step: without momentum there are no velocities, got 2"),
-        (lambda: sgd(p, good, good, nesterov=True), ValueError,
-         "sgd_step: nesterov requires a momentum and zero dampening, got momentum 0 and dampening 0"),
-        (lambda: sgd([p[0], tc.broadcast_to(tc.ones(1), (4,))], good), ValueError,
-         "sgd_step: a broadcast array holds one element in several places, copy it before writing; "
-         "got shape (4,) with strides (0,)"),
-        (lambda: sgd([p[0], p[0]], [one(), one()]), ValueError,
-         "sgd_step: parameters, gradients and states must not share memory"),
-        (lambda: sgd([shared[:5], shared[4:]], [one(5), one(4)]), ValueError,
-         "sgd_step: parameters, gradients and states must not share memory"),
+        (
+            lambda: sgd(p, good, good, nesterov=True),
+            ValueError,
+            "sgd_step: nesterov requires a momentum and zero dampening, got momentum 0 and dampening 0",
+        ),
+        (
+            lambda: sgd([p[0], tc.broadcast_to(tc.ones(1), (4,))], good),
+            ValueError,
+            "sgd_step: a broadcast array holds one element in several places, copy it before writing; "
+            "got shape (4,) with strides (0,)",
+        ),
+        (
+            lambda: sgd([p[0], p[0]], [one(), one()]),
+            ValueError,
+            "sgd_step: parameters, gradients and states must not share memory",
+        ),
+        (
+            lambda: sgd([shared[:5], shared[4:]], [one(5), one(4)]),
+            ValueError,
+            "sgd_step: parameters, gradients and states must not share memory",
+        ),
         (lambda: sgd(p, p), ValueError, "sgd_step: parameters, gradients and states must not share memory"),
-        (lambda: adam(p, good, [one(), one(4)], [one(), one(5)]), ValueError,
-         "adam_step: exp_avg_sqs[1] must have its parameter's shape (4,), got (5,)"),
-        (lambda: adam(p, good, [one(), one(4)], [one(), one(4)], [one()], amsgrad=True), ValueError,
-         "adam_step: max_exp_avg_sqs must have one tensor per parameter, got 1 for 2 parameters"),
-        (lambda: adam(p, good, [one(), one(4)], [one(), one(4)], good), ValueError,
-         "adam_step: max_exp_avg_sqs belong to amsgrad, got 2"),
-        (lambda: adam(p, good, [one(), one(4)], [one(), one(4)], step=0), ValueError,
-         "adam_step: step counts from 1, got 0"),
-        (lambda: adam(p, good, [one(), one(4)], [one(), one(4)], beta2=1.0), ValueError,
-         "adam_step: betas must lie in [0, 1), got 0.9 and 1"),
+        (
+            lambda: adam(p, good, [one(), one(4)], [one(), one(5)]),
+            ValueError,
+            "adam_step: exp_avg_sqs[1] must have its parameter's shape (4,), got (5,)",
+        ),
+        (
+            lambda: adam(p, good, [one(), one(4)], [one(), one(4)], [one()], amsgrad=True),
+            ValueError,
+            "adam_step: max_exp_avg_sqs must have one tensor per parameter, got 1 for 2 parameters",
+        ),
+        (
+            lambda: adam(p, good, [one(), one(4)], [one(), one(4)], good),
+            ValueError,
+            "adam_step: max_exp_avg_sqs belong to amsgrad, got 2",
+        ),
+        (
+            lambda: adam(p, good, [one(), one(4)], [one(), one(4)], step=0),
+            ValueError,
+            "adam_step: step counts from 1, got 0",
+        ),
+        (
+            lambda: adam(p, good, [one(), one(4)], [one(), one(4)], beta2=1.0),
+            ValueError,
+            "adam_step: betas must lie in [0, 1), got 0.9 and 1",
+        ),
     ]
     for function, exception, text in cases:
         with pytest.raises(exception) as caught:

@@ -18,6 +18,7 @@ def _one_thread_in_torch():
         return
     torch.set_num_threads(1)
 
+
 SPACE = {1: (11,), 2: (7, 10), 3: (4, 5, 6)}
 
 
@@ -46,8 +47,16 @@ def test_max_pool(axes, dtype):
     ):
         reach = (kernel - 1) * dilation + 1
         if padding <= kernel // 2 and reach <= min(SPACE[axes]):
-            against_torch(f"max_pool{axes}d", x, kernel_size=kernel, stride=stride, padding=padding,
-                          dilation=dilation, ceil_mode=ceil_mode, return_indices=True)
+            against_torch(
+                f"max_pool{axes}d",
+                x,
+                kernel_size=kernel,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                ceil_mode=ceil_mode,
+                return_indices=True,
+            )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -58,8 +67,15 @@ def test_avg_pool(axes, dtype):
         (1, 2, 3), (None, 1, 2), (0, 1), (False, True), (False, True)
     ):
         if padding <= kernel // 2:
-            against_torch(f"avg_pool{axes}d", x, kernel_size=kernel, stride=stride, padding=padding,
-                          ceil_mode=ceil_mode, count_include_pad=include)
+            against_torch(
+                f"avg_pool{axes}d",
+                x,
+                kernel_size=kernel,
+                stride=stride,
+                padding=padding,
+                ceil_mode=ceil_mode,
+                count_include_pad=include,
+            )
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
@@ -113,14 +129,17 @@ def test_results_do_not_depend_on_threads():
         np.testing.assert_array_equal(results[0], other)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: F.max_pool1d(tc.ones((1, 1, 4)), 2**62),
-    lambda: F.max_pool1d(tc.ones((1, 1, 4)), 3, dilation=2**62),
-    lambda: F.avg_pool1d(tc.ones((1, 1, 4)), 2, padding=-1),
-    lambda: F.adaptive_avg_pool1d(tc.ones((1, 1, 4)), 2**60),
-    lambda: F.adaptive_avg_pool1d(tc.ones((1, 1, 0)), 2),
-    lambda: F.avg_pool2d(tc.ones((1, 1, 4)), (2, 2, 2)),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: F.max_pool1d(tc.ones((1, 1, 4)), 2**62),
+        lambda: F.max_pool1d(tc.ones((1, 1, 4)), 3, dilation=2**62),
+        lambda: F.avg_pool1d(tc.ones((1, 1, 4)), 2, padding=-1),
+        lambda: F.adaptive_avg_pool1d(tc.ones((1, 1, 4)), 2**60),
+        lambda: F.adaptive_avg_pool1d(tc.ones((1, 1, 0)), 2),
+        lambda: F.avg_pool2d(tc.ones((1, 1, 4)), (2, 2, 2)),
+    ],
+)
 def test_settings_out_of_range_raise(call):
     with pytest.raises(ValueError, match="pool"):
         call()

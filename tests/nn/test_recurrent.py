@@ -45,12 +45,28 @@ def compare_with_torch(kind, x, states, weights, lengths=None, batch_first=False
         x = x.swapaxes(0, 1)
     mine = [tc.tensor(a, requires_grad=True) for a in (np.ascontiguousarray(x), *states, *weights)]
     split = 1 + len(states)
-    ours = call(kind, mine[0], mine[1:split], mine[split:], num_layers=layers, bidirectional=directions == 2,
-                batch_first=batch_first, lengths=lengths)
+    ours = call(
+        kind,
+        mine[0],
+        mine[1:split],
+        mine[split:],
+        num_layers=layers,
+        bidirectional=directions == 2,
+        batch_first=batch_first,
+        lengths=lengths,
+    )
     module = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}.get(kind, torch.nn.RNN)
     options = {"nonlinearity": kind[4:]} if module is torch.nn.RNN else {}
-    net = module(x.shape[-1], states[0].shape[-1], layers, bias=biases, batch_first=batch_first,
-                 bidirectional=directions == 2, dtype=torch.float64, **options)
+    net = module(
+        x.shape[-1],
+        states[0].shape[-1],
+        layers,
+        bias=biases,
+        batch_first=batch_first,
+        bidirectional=directions == 2,
+        dtype=torch.float64,
+        **options,
+    )
     for parameter, value in zip(net.parameters(), weights, strict=True):
         parameter.data = torch.tensor(value)
     tx = torch.tensor(np.ascontiguousarray(x), requires_grad=True)
@@ -138,8 +154,10 @@ def test_results_do_not_depend_on_threads(rng, kind):
     try:
         for threads in (1, 2, 3):
             tc.set_num_threads(threads)
-            inputs = [tc.tensor(a, requires_grad=True).astype(tc.float32).detach().requires_grad_() for a in
-                      (x, *states, *weights)]
+            inputs = [
+                tc.tensor(a, requires_grad=True).astype(tc.float32).detach().requires_grad_()
+                for a in (x, *states, *weights)
+            ]
             split = 1 + len(states)
             outputs = call(kind, inputs[0], inputs[1:split], inputs[split:])
             sum(o.sum() for o in outputs).backward()
@@ -158,8 +176,11 @@ def test_narrow_dtypes(rng, kind, dtype):
     narrow = [tc.asarray(a).astype(getattr(tc, dtype)) for a in (x, *states, *weights)]
     exact = [n.astype(tc.float64) for n in narrow]
     split = 1 + len(states)
-    for n, e in zip(call(kind, narrow[0], narrow[1:split], narrow[split:]),
-                    call(kind, exact[0], exact[1:split], exact[split:]), strict=True):
+    for n, e in zip(
+        call(kind, narrow[0], narrow[1:split], narrow[split:]),
+        call(kind, exact[0], exact[1:split], exact[split:]),
+        strict=True,
+    ):
         assert n.dtype is getattr(tc, dtype)
         tc.testing.assert_close(n, e, terms=64)
 
@@ -210,35 +231,71 @@ def test_errors(rng):
     x, states, weights = tc.asarray(x), [tc.asarray(s) for s in states], [tc.asarray(w) for w in weights]
     cases = [
         (lambda: F.lstm(x, states[0], weights), TypeError, "lstm: state must be a pair (h, c)"),
-        (lambda: F.lstm(x, states, weights[:3]), ValueError,
-         "lstm: weights must hold 4 tensors per layer and direction (w_ih, w_hh, b_ih, b_hh), or 2 without biases, "
-         "for 1 of them; got 3"),
-        (lambda: F.lstm(x[0], states, weights), ValueError,
-         "lstm: x must have three axes (steps, batch, inputs), got shape (4, 3)"),
-        (lambda: F.lstm(x, (states[0][:, :3], states[1]), weights), ValueError,
-         "lstm: a state must have shape (layers · directions, batch, hidden) = (1, 4, 6), got (1, 3, 6)"),
-        (lambda: F.lstm(x, states, weights, lengths=[1, 2, 3]), ValueError,
-         "lstm: lengths must have one entry per batch row, shape (4,), got (3,)"),
-        (lambda: F.lstm(x, states, weights, lengths=[1, 2, 3, 6]), ValueError,
-         "lstm: lengths must lie in [1, 5], got 6 in row 3"),
-        (lambda: F.lstm(x, states, weights, lengths=[1, 0, 3, 5]), ValueError,
-         "lstm: lengths must lie in [1, 5], got 0 in row 1"),
-        (lambda: F.lstm(x, states, weights, lengths=[1.0, 2.0, 3.0, 4.0]), TypeError,
-         "lstm: lengths must be integers, got float32"),
+        (
+            lambda: F.lstm(x, states, weights[:3]),
+            ValueError,
+            "lstm: weights must hold 4 tensors per layer and direction (w_ih, w_hh, b_ih, b_hh), or 2 without biases, "
+            "for 1 of them; got 3",
+        ),
+        (
+            lambda: F.lstm(x[0], states, weights),
+            ValueError,
+            "lstm: x must have three axes (steps, batch, inputs), got shape (4, 3)",
+        ),
+        (
+            lambda: F.lstm(x, (states[0][:, :3], states[1]), weights),
+            ValueError,
+            "lstm: a state must have shape (layers · directions, batch, hidden) = (1, 4, 6), got (1, 3, 6)",
+        ),
+        (
+            lambda: F.lstm(x, states, weights, lengths=[1, 2, 3]),
+            ValueError,
+            "lstm: lengths must have one entry per batch row, shape (4,), got (3,)",
+        ),
+        (
+            lambda: F.lstm(x, states, weights, lengths=[1, 2, 3, 6]),
+            ValueError,
+            "lstm: lengths must lie in [1, 5], got 6 in row 3",
+        ),
+        (
+            lambda: F.lstm(x, states, weights, lengths=[1, 0, 3, 5]),
+            ValueError,
+            "lstm: lengths must lie in [1, 5], got 0 in row 1",
+        ),
+        (
+            lambda: F.lstm(x, states, weights, lengths=[1.0, 2.0, 3.0, 4.0]),
+            TypeError,
+            "lstm: lengths must be integers, got float32",
+        ),
         (lambda: F.lstm(x.astype(tc.int32), states, weights), TypeError, "lstm: x must be floating-point, got int32"),
-        (lambda: F.lstm(x.astype(tc.float32), states, weights), TypeError,
-         "lstm: all tensors must have one dtype, got x float32 and the state float64"),
-        (lambda: F.lstm(x[:0], states, weights), ValueError,
-         "lstm: a sequence must have at least one step, got x (0, 4, 3)"),
+        (
+            lambda: F.lstm(x.astype(tc.float32), states, weights),
+            TypeError,
+            "lstm: all tensors must have one dtype, got x float32 and the state float64",
+        ),
+        (
+            lambda: F.lstm(x[:0], states, weights),
+            ValueError,
+            "lstm: a sequence must have at least one step, got x (0, 4, 3)",
+        ),
         (lambda: F.lstm(x, states, weights, num_layers=0), ValueError, "lstm: num_layers must be at least 1, got 0"),
         (lambda: F.lstm(x, states, weights, dropout=1.5), ValueError, "lstm: dropout must lie in [0, 1], got 1.5"),
         (lambda: F.gru(x, states[0], weights), ValueError, "gru: w_ih must have shape (18, 3), got (24, 3)"),
-        (lambda: F.lstm(x, states, [weights[1], *weights[1:]]), ValueError,
-         "lstm: w_ih must have shape (24, 3), got (24, 6)"),
-        (lambda: F.lstm(x, states, [*weights[:3], weights[3][:5]]), ValueError,
-         "lstm: b_hh must have shape (24,), got (5,)"),
-        (lambda: F.rnn(x, states[0], weights, nonlinearity="sigmoid"), ValueError,
-         "rnn: nonlinearity must be 'tanh' or 'relu', got 'sigmoid'"),
+        (
+            lambda: F.lstm(x, states, [weights[1], *weights[1:]]),
+            ValueError,
+            "lstm: w_ih must have shape (24, 3), got (24, 6)",
+        ),
+        (
+            lambda: F.lstm(x, states, [*weights[:3], weights[3][:5]]),
+            ValueError,
+            "lstm: b_hh must have shape (24,), got (5,)",
+        ),
+        (
+            lambda: F.rnn(x, states[0], weights, nonlinearity="sigmoid"),
+            ValueError,
+            "rnn: nonlinearity must be 'tanh' or 'relu', got 'sigmoid'",
+        ),
         (lambda: F.rnn(1.0, states[0], weights), TypeError, "rnn: x must be a Tensor, got float"),
     ]
     for function, exception, text in cases:

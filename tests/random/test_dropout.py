@@ -27,16 +27,12 @@ def test_gradient_has_the_same_mask(layout: tuple[int, ...]) -> None:
     x = x.detach().requires_grad_()
     y = F.dropout(x, 0.4, generator=tc.Generator(2))
     g = tc.autograd.grad(y.sum(), x)
-    np.testing.assert_allclose(
-        np.asarray(y.detach()), np.asarray(g) * np.asarray(x.detach()), rtol=1e-6
-    )
+    np.testing.assert_allclose(np.asarray(y.detach()), np.asarray(g) * np.asarray(x.detach()), rtol=1e-6)
 
 
 def test_second_order() -> None:
     x = tc.random.randn(50, dtype=tc.float64, generator=tc.Generator(1))
-    tc.testing.check_grads(
-        lambda x: F.dropout(x * x, 0.3, generator=tc.Generator(3)) ** 2, [x], order=2
-    )
+    tc.testing.check_grads(lambda x: F.dropout(x * x, 0.3, generator=tc.Generator(3)) ** 2, [x], order=2)
 
 
 def test_evaluation_changes_nothing() -> None:

@@ -80,9 +80,7 @@ def test_same_bits_on_any_number_of_threads_and_instruction_set() -> None:
     digests = set()
     for threads, isa in (("1", "avx512"), ("2", "avx512"), ("5", "avx2"), ("3", "baseline")):
         env = {**os.environ, "OMP_NUM_THREADS": threads, "TENSORCORE_ISA": isa}
-        done = subprocess.run(
-            [sys.executable, "-c", DIGEST], capture_output=True, text=True, env=env, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", DIGEST], capture_output=True, text=True, env=env, check=False)
         if "Error" in done.stderr and isa != "avx512" and "no kernel" in done.stderr:
             continue  # built for one instruction set only
         assert done.returncode == 0, done.stderr

@@ -278,10 +278,10 @@ def char_lstm() -> Case:
     def gradients(p: Params, x: Inputs) -> tuple[float, Params]:
         weights = [p[n] for n in ("w", "r", "bi", "bh")]
         inputs = p["e"][x["i"]]
-        y = references.lstm(inputs, *weights, np.zeros((steps, batch, hidden)))[0]
+        y = references.lstm(inputs, *weights, np.zeros((steps, batch, hidden)))[0]  # type: ignore[call-arg]
         flat = y.reshape(-1, hidden)
         loss, g = references.softmax_cross_entropy(flat @ p["v"].T + p["b"], x["t"])
-        back = references.lstm(inputs, *weights, (g @ p["v"]).reshape(y.shape))
+        back = references.lstm(inputs, *weights, (g @ p["v"]).reshape(y.shape))  # type: ignore[call-arg]
         grads = dict(zip(("w", "r", "bi", "bh"), back[2:], strict=True))
         grads |= {"v": g.T @ flat, "b": g.sum(axis=0), "e": np.zeros_like(p["e"])}
         np.add.at(grads["e"], x["i"], back[1])

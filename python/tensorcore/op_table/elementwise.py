@@ -25,9 +25,7 @@ def positive(*shapes):
 
 def whole(low, high, *shapes):
     """Whole numbers, the same in every dtype, no zeros."""
-    return lambda rng: [
-        np.where((v := rng.integers(low, high, s)) == 0, 1, v).astype(np.float64) for s in shapes
-    ]
+    return lambda rng: [np.where((v := rng.integers(low, high, s)) == 0, 1, v).astype(np.float64) for s in shapes]
 
 
 def booleans(*shapes):

@@ -38,7 +38,7 @@ def adaptive(n, size):
 
 def pooled(x, axes, take):
     """`take(elements, flat positions, counted)` of each window of the last len(axes) axes."""
-    spatial = x.shape[-len(axes):]
+    spatial = x.shape[-len(axes) :]
     planes = x.reshape(-1, *spatial)
     shape = tuple(len(a) for a in axes)
     results = []
@@ -75,57 +75,152 @@ def ones(*shape):
 
 
 ROWS = [
-    Op("max_pool1d", lambda x: F.max_pool1d(x, 3, 2, 1), lambda x: pooled(x, [windows(9, 3, 2, 1)], maximum),
-       distinct((2, 3, 9)),
-       errors=[(lambda: F.max_pool1d(ones(2), 2), ValueError,
-                "max_pool1d: x must have 2 or 3 axes ((batch,) channels, 1 of space), got shape (2,)")]),
-    Op("max_pool2d", lambda x: F.max_pool2d(x, 2),
-       lambda x: pooled(x, [windows(5, 2, 2, 0), windows(6, 2, 2, 0)], maximum),
-       distinct((2, 3, 5, 6)),
-       errors=[
-           (lambda: F.max_pool2d(ones(1, 1, 4, 4), 2, padding=2), ValueError,
-            "max_pool2d: padding must lie between 0 and half the kernel's extent, got padding=(2, 2) with "
-            "kernel_size=(2, 2)"),
-           (lambda: F.max_pool2d(ones(1, 1, 4, 4), 5), ValueError,
-            "max_pool2d: the window must fit in the padded input, got extents (4, 4) with kernel_size=(5, 5), "
-            "padding=(0, 0), dilation=(1, 1)"),
-           (lambda: F.max_pool2d(ones(1, 1, 4, 4), 2, 0), ValueError,
-            "max_pool2d: stride must be at least 1, got (0, 0)"),
-           (lambda: F.max_pool2d(tc.asarray([[[1, 2]]]), 1), TypeError,
-            "max_pool2d: x must be of a floating dtype, got int64"),
-           (lambda: F.max_pool2d(ones(1, 1, 4, 4), (2, 2, 2)), ValueError,
-            "max_pool2d: kernel_size must be an int or 2 ints, got (2, 2, 2)"),
-       ]),
-    Op("max_pool2d[indices]", lambda x: F.max_pool2d(x, (3, 2), (2, 1), 1, (1, 2), True, True),
-       lambda x: pooled(x, [windows(6, 3, 2, 1, 1, True), windows(5, 2, 1, 1, 2, True)], largest),
-       distinct((3, 6, 5))),
-    Op("max_pool3d", lambda x: F.max_pool3d(x, 2, ceil_mode=True),
-       lambda x: pooled(x, [windows(n, 2, 2, 0, 1, True) for n in (3, 4, 5)], maximum), distinct((2, 3, 4, 5))),
-    Op("avg_pool1d", lambda x: F.avg_pool1d(x, 3, 2, 1), lambda x: pooled(x, [windows(8, 3, 2, 1)], mean_padded),
-       distinct((2, 3, 8)), terms=3),
-    Op("avg_pool2d", lambda x: F.avg_pool2d(x, (3, 2), (2, 3), 1, True),
-       lambda x: pooled(x, [windows(6, 3, 2, 1, 1, True), windows(7, 2, 3, 1, 1, True)], mean_padded),
-       distinct((2, 2, 6, 7)), terms=6,
-       errors=[(lambda: F.avg_pool2d(ones(1, 1, 4, 4), 0), ValueError,
-                "avg_pool2d: kernel_size must be at least 1, got (0, 0)")]),
-    Op("avg_pool2d[exclude_pad]", lambda x: F.avg_pool2d(x, 3, 1, 1, False, False),
-       lambda x: pooled(x, [windows(4, 3, 1, 1), windows(5, 3, 1, 1)], mean), distinct((3, 4, 5)), terms=9),
-    Op("avg_pool3d", lambda x: F.avg_pool3d(x, 2, 1),
-       lambda x: pooled(x, [windows(n, 2, 1, 0) for n in (2, 3, 4)], mean), distinct((2, 2, 3, 4)), terms=8),
-    Op("adaptive_max_pool1d", lambda x: F.adaptive_max_pool1d(x, 3, True),
-       lambda x: pooled(x, [adaptive(7, 3)], largest), distinct((2, 3, 7))),
-    Op("adaptive_max_pool2d", lambda x: F.adaptive_max_pool2d(x, (2, None)),
-       lambda x: pooled(x, [adaptive(5, 2), adaptive(4, 4)], maximum), distinct((2, 2, 5, 4)),
-       errors=[(lambda: F.adaptive_max_pool2d(ones(1, 1, 4, 4), -1), ValueError,
-                "adaptive_max_pool2d: output_size must not be negative, got (-1, -1)")]),
-    Op("adaptive_max_pool3d", lambda x: F.adaptive_max_pool3d(x, 2),
-       lambda x: pooled(x, [adaptive(n, 2) for n in (3, 4, 2)], maximum), distinct((2, 3, 4, 2))),
-    Op("adaptive_avg_pool1d", lambda x: F.adaptive_avg_pool1d(x, 5), lambda x: pooled(x, [adaptive(7, 5)], mean),
-       distinct((2, 3, 7)), terms=3),
-    Op("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, (3, 7)),
-       lambda x: pooled(x, [adaptive(5, 3), adaptive(4, 7)], mean), distinct((2, 2, 5, 4)), terms=9,
-       errors=[(lambda: F.adaptive_avg_pool2d(ones(1, 1, 4, 4), (1, 2, 3)), ValueError,
-                "adaptive_avg_pool2d: output_size must be an int or 2 of int or None, got (1, 2, 3)")]),
-    Op("adaptive_avg_pool3d", lambda x: F.adaptive_avg_pool3d(x, 2),
-       lambda x: pooled(x, [adaptive(n, 2) for n in (3, 4, 2)], mean), distinct((2, 3, 4, 2)), terms=8),
+    Op(
+        "max_pool1d",
+        lambda x: F.max_pool1d(x, 3, 2, 1),
+        lambda x: pooled(x, [windows(9, 3, 2, 1)], maximum),
+        distinct((2, 3, 9)),
+        errors=[
+            (
+                lambda: F.max_pool1d(ones(2), 2),
+                ValueError,
+                "max_pool1d: x must have 2 or 3 axes ((batch,) channels, 1 of space), got shape (2,)",
+            )
+        ],
+    ),
+    Op(
+        "max_pool2d",
+        lambda x: F.max_pool2d(x, 2),
+        lambda x: pooled(x, [windows(5, 2, 2, 0), windows(6, 2, 2, 0)], maximum),
+        distinct((2, 3, 5, 6)),
+        errors=[
+            (
+                lambda: F.max_pool2d(ones(1, 1, 4, 4), 2, padding=2),
+                ValueError,
+                "max_pool2d: padding must lie between 0 and half the kernel's extent, got padding=(2, 2) with "
+                "kernel_size=(2, 2)",
+            ),
+            (
+                lambda: F.max_pool2d(ones(1, 1, 4, 4), 5),
+                ValueError,
+                "max_pool2d: the window must fit in the padded input, got extents (4, 4) with kernel_size=(5, 5), "
+                "padding=(0, 0), dilation=(1, 1)",
+            ),
+            (
+                lambda: F.max_pool2d(ones(1, 1, 4, 4), 2, 0),
+                ValueError,
+                "max_pool2d: stride must be at least 1, got (0, 0)",
+            ),
+            (
+                lambda: F.max_pool2d(tc.asarray([[[1, 2]]]), 1),
+                TypeError,
+                "max_pool2d: x must be of a floating dtype, got int64",
+            ),
+            (
+                lambda: F.max_pool2d(ones(1, 1, 4, 4), (2, 2, 2)),
+                ValueError,
+                "max_pool2d: kernel_size must be an int or 2 ints, got (2, 2, 2)",
+            ),
+        ],
+    ),
+    Op(
+        "max_pool2d[indices]",
+        lambda x: F.max_pool2d(x, (3, 2), (2, 1), 1, (1, 2), True, True),
+        lambda x: pooled(x, [windows(6, 3, 2, 1, 1, True), windows(5, 2, 1, 1, 2, True)], largest),
+        distinct((3, 6, 5)),
+    ),
+    Op(
+        "max_pool3d",
+        lambda x: F.max_pool3d(x, 2, ceil_mode=True),
+        lambda x: pooled(x, [windows(n, 2, 2, 0, 1, True) for n in (3, 4, 5)], maximum),
+        distinct((2, 3, 4, 5)),
+    ),
+    Op(
+        "avg_pool1d",
+        lambda x: F.avg_pool1d(x, 3, 2, 1),
+        lambda x: pooled(x, [windows(8, 3, 2, 1)], mean_padded),
+        distinct((2, 3, 8)),
+        terms=3,
+    ),
+    Op(
+        "avg_pool2d",
+        lambda x: F.avg_pool2d(x, (3, 2), (2, 3), 1, True),
+        lambda x: pooled(x, [windows(6, 3, 2, 1, 1, True), windows(7, 2, 3, 1, 1, True)], mean_padded),
+        distinct((2, 2, 6, 7)),
+        terms=6,
+        errors=[
+            (
+                lambda: F.avg_pool2d(ones(1, 1, 4, 4), 0),
+                ValueError,
+                "avg_pool2d: kernel_size must be at least 1, got (0, 0)",
+            )
+        ],
+    ),
+    Op(
+        "avg_pool2d[exclude_pad]",
+        lambda x: F.avg_pool2d(x, 3, 1, 1, False, False),
+        lambda x: pooled(x, [windows(4, 3, 1, 1), windows(5, 3, 1, 1)], mean),
+        distinct((3, 4, 5)),
+        terms=9,
+    ),
+    Op(
+        "avg_pool3d",
+        lambda x: F.avg_pool3d(x, 2, 1),
+        lambda x: pooled(x, [windows(n, 2, 1, 0) for n in (2, 3, 4)], mean),
+        distinct((2, 2, 3, 4)),
+        terms=8,
+    ),
+    Op(
+        "adaptive_max_pool1d",
+        lambda x: F.adaptive_max_pool1d(x, 3, True),
+        lambda x: pooled(x, [adaptive(7, 3)], largest),
+        distinct((2, 3, 7)),
+    ),
+    Op(
+        "adaptive_max_pool2d",
+        lambda x: F.adaptive_max_pool2d(x, (2, None)),
+        lambda x: pooled(x, [adaptive(5, 2), adaptive(4, 4)], maximum),
+        distinct((2, 2, 5, 4)),
+        errors=[
+            (
+                lambda: F.adaptive_max_pool2d(ones(1, 1, 4, 4), -1),
+                ValueError,
+                "adaptive_max_pool2d: output_size must not be negative, got (-1, -1)",
+            )
+        ],
+    ),
+    Op(
+        "adaptive_max_pool3d",
+        lambda x: F.adaptive_max_pool3d(x, 2),
+        lambda x: pooled(x, [adaptive(n, 2) for n in (3, 4, 2)], maximum),
+        distinct((2, 3, 4, 2)),
+    ),
+    Op(
+        "adaptive_avg_pool1d",
+        lambda x: F.adaptive_avg_pool1d(x, 5),
+        lambda x: pooled(x, [adaptive(7, 5)], mean),
+        distinct((2, 3, 7)),
+        terms=3,
+    ),
+    Op(
+        "adaptive_avg_pool2d",
+        lambda x: F.adaptive_avg_pool2d(x, (3, 7)),
+        lambda x: pooled(x, [adaptive(5, 3), adaptive(4, 7)], mean),
+        distinct((2, 2, 5, 4)),
+        terms=9,
+        errors=[
+            (
+                lambda: F.adaptive_avg_pool2d(ones(1, 1, 4, 4), (1, 2, 3)),
+                ValueError,
+                "adaptive_avg_pool2d: output_size must be an int or 2 of int or None, got (1, 2, 3)",
+            )
+        ],
+    ),
+    Op(
+        "adaptive_avg_pool3d",
+        lambda x: F.adaptive_avg_pool3d(x, 2),
+        lambda x: pooled(x, [adaptive(n, 2) for n in (3, 4, 2)], mean),
+        distinct((2, 3, 4, 2)),
+        terms=8,
+    ),
 ]

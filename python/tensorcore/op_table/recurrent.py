@@ -101,8 +101,9 @@ def draw(kind, layers=1, directions=1):
 def row(name, kind, layers=1, directions=1, lengths=None, errors=()):
     """The op table's row of one network."""
     settings = layers, directions, lengths
-    return Op(name, ours(kind, *settings), network(kind, *settings), draw(kind, layers, directions), terms=64,
-              errors=errors)
+    return Op(
+        name, ours(kind, *settings), network(kind, *settings), draw(kind, layers, directions), terms=64, errors=errors
+    )
 
 
 def zero_state(*, batch=2):
@@ -115,26 +116,50 @@ def weights(gates):
 
 X = tc.ones((4, 2, 2))
 ROWS = [
-    row("rnn", "tanh", errors=[
-        (lambda: F.rnn(X, zero_state(), weights(1), nonlinearity="gelu"), ValueError,
-         "rnn: nonlinearity must be 'tanh' or 'relu', got 'gelu'"),
-        (lambda: F.rnn(X, zero_state(batch=3), weights(1)), ValueError,
-         "rnn: a state must have shape (layers · directions, batch, hidden) = (1, 2, 3), got (1, 3, 3)"),
-    ]),
+    row(
+        "rnn",
+        "tanh",
+        errors=[
+            (
+                lambda: F.rnn(X, zero_state(), weights(1), nonlinearity="gelu"),
+                ValueError,
+                "rnn: nonlinearity must be 'tanh' or 'relu', got 'gelu'",
+            ),
+            (
+                lambda: F.rnn(X, zero_state(batch=3), weights(1)),
+                ValueError,
+                "rnn: a state must have shape (layers · directions, batch, hidden) = (1, 2, 3), got (1, 3, 3)",
+            ),
+        ],
+    ),
     row("rnn[relu]", "relu"),
     row("rnn[bidirectional, lengths]", "tanh", 1, 2, LENGTHS),
-    row("lstm", "lstm", errors=[
-        (lambda: F.lstm(X, zero_state(), weights(4)), TypeError, "lstm: state must be a pair (h, c)"),
-        (lambda: F.lstm(X, (zero_state(), zero_state()), weights(4)[:3]), ValueError,
-         "lstm: weights must hold 4 tensors per layer and direction (w_ih, w_hh, b_ih, b_hh), or 2 without biases, "
-         "for 1 of them; got 3"),
-        (lambda: F.lstm(X, (zero_state(), zero_state()), weights(4), lengths=[5, 1]), ValueError,
-         "lstm: lengths must lie in [1, 4], got 5 in row 0"),
-    ]),
+    row(
+        "lstm",
+        "lstm",
+        errors=[
+            (lambda: F.lstm(X, zero_state(), weights(4)), TypeError, "lstm: state must be a pair (h, c)"),
+            (
+                lambda: F.lstm(X, (zero_state(), zero_state()), weights(4)[:3]),
+                ValueError,
+                "lstm: weights must hold 4 tensors per layer and direction (w_ih, w_hh, b_ih, b_hh), or 2 without biases, "
+                "for 1 of them; got 3",
+            ),
+            (
+                lambda: F.lstm(X, (zero_state(), zero_state()), weights(4), lengths=[5, 1]),
+                ValueError,
+                "lstm: lengths must lie in [1, 4], got 5 in row 0",
+            ),
+        ],
+    ),
     row("lstm[two layers, bidirectional]", "lstm", 2, 2),
     row("lstm[lengths]", "lstm", 1, 1, LENGTHS),
-    row("gru", "gru", errors=[
-        (lambda: F.gru(X, zero_state(), weights(4)), ValueError, "gru: w_ih must have shape (9, 2), got (12, 2)"),
-    ]),
+    row(
+        "gru",
+        "gru",
+        errors=[
+            (lambda: F.gru(X, zero_state(), weights(4)), ValueError, "gru: w_ih must have shape (9, 2), got (12, 2)"),
+        ],
+    ),
     row("gru[bidirectional, lengths]", "gru", 1, 2, LENGTHS),
 ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import _core
-from ..declare import differentiable
+from ..declare import check_tensors, differentiable
 from ..tensor import Tensor
 from .dtype import _copy, astype, to_device
 
@@ -16,9 +16,7 @@ Shape = int | Sequence[int]
 Scalar = bool | int | float
 
 
-def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of `data`, a leaf that autograd follows if `requires_grad`.
 
     `data` is anything `asarray` takes; from a tensor only the values are copied, not its history.
@@ -35,9 +33,7 @@ def tensor(
     return x
 
 
-def asarray(
-    obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
-) -> Tensor:
+def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Tensor:
     """The elements of `obj` as a tensor.
 
     `obj` is a bool, int or float (giving bool, int64, float32), nested lists or tuples of them and of
@@ -55,9 +51,7 @@ def asarray(
     if isinstance(obj, Tensor):
         if dtype is not None and obj.dtype is not dtype:
             if copy is False:
-                raise ValueError(
-                    f"asarray: copy=False cannot be honoured, dtype {obj.dtype.name} must become {dtype}"
-                )
+                raise ValueError(f"asarray: copy=False cannot be honoured, dtype {obj.dtype.name} must become {dtype}")
             x = astype(obj, dtype)
         else:
             x = _copy(obj) if copy else obj
@@ -73,14 +67,12 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     `copy=False` raises BufferError where sharing is not possible. Raises TypeError for an object
     without DLPack, RuntimeError for memory on a device that this build does not have.
     """
-    return _core.from_dlpack(x, device, copy)  # type: ignore[no-any-return]
+    return _core.from_dlpack(x, device, copy)
 
 
 def empty(shape: Shape, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of `shape` whose elements are whatever the memory held."""
-    return _core.empty(  # type: ignore[no-any-return]
-        shape, _core.float32 if dtype is None else dtype, "cpu" if device is None else device
-    )
+    return _core.empty(shape, _core.float32 if dtype is None else dtype, "cpu" if device is None else device)
 
 
 def full(shape: Shape, fill_value: Scalar, *, dtype: Any = None, device: Any = None) -> Tensor:
@@ -89,44 +81,40 @@ def full(shape: Shape, fill_value: Scalar, *, dtype: Any = None, device: Any = N
     The dtype follows the value (bool, int64, float32, or that of the array) unless given.
     Raises OverflowError for a value that the dtype cannot hold.
     """
-    return _core.full(shape, fill_value, dtype, device, "full")  # type: ignore[no-any-return]
+    return _core.full(shape, fill_value, dtype, device, "full")
 
 
 def zeros(shape: Shape, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of `shape` with every element 0 (float32 by default)."""
-    return _core.full(  # type: ignore[no-any-return]
-        shape, False, _core.float32 if dtype is None else dtype, device, "zeros"
-    )
+    return _core.full(shape, False, _core.float32 if dtype is None else dtype, device, "zeros")
 
 
 def ones(shape: Shape, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of `shape` with every element 1 (float32 by default)."""
-    return _core.full(  # type: ignore[no-any-return]
-        shape, True, _core.float32 if dtype is None else dtype, device, "ones"
-    )
+    return _core.full(shape, True, _core.float32 if dtype is None else dtype, device, "ones")
 
 
 def empty_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """An uninitialised tensor with the shape, and unless given the dtype and device, of `x`."""
-    return _core.empty(  # type: ignore[no-any-return]
-        x.shape, x.dtype if dtype is None else dtype, x.device if device is None else device
-    )
+    check_tensors("empty_like", x=x)
+    return _core.empty(x.shape, x.dtype if dtype is None else dtype, x.device if device is None else device)
 
 
 def full_like(x: Tensor, /, fill_value: Scalar, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`full` with the shape, and unless given the dtype and device, of `x`."""
-    return _core.full(  # type: ignore[no-any-return]
-        x.shape, fill_value, x.dtype if dtype is None else dtype, device or x.device, "full_like"
-    )
+    check_tensors("full_like", x=x)
+    return _core.full(x.shape, fill_value, x.dtype if dtype is None else dtype, device or x.device, "full_like")
 
 
 def zeros_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Zeros with the shape, and unless given the dtype and device, of `x`."""
+    check_tensors("zeros_like", x=x)
     return full_like(x, False, dtype=dtype, device=device)
 
 
 def ones_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Ones with the shape, and unless given the dtype and device, of `x`."""
+    check_tensors("ones_like", x=x)
     return full_like(x, True, dtype=dtype, device=device)
 
 
@@ -165,7 +153,7 @@ def arange(
     if stop is None:
         first, last = 0, first
     else:
-        last = _number(stop, "arange", "stop")
+        last = _number(stop, "arange", "stop")  # type: ignore[assignment]
     by = _number(step, "arange", "step")
     if by == 0:
         raise ValueError("arange: step must not be 0")
@@ -178,19 +166,14 @@ def arange(
             first = by = 0
         elif count == 1:
             by = 1
-        return _core.arange_int(  # type: ignore[no-any-return]
-            first, by, count, _core.int64 if dtype is None else dtype, device
-        )
+        return _core.arange_int(first, by, count, _core.int64 if dtype is None else dtype, device)
     length = (float(last) - float(first)) / float(by)
     if math.isnan(length) or math.isinf(length) or length >= 2.0**62:
         raise ValueError(
-            "arange: the number of elements must be finite and addressable, "
-            f"got start {first}, stop {last}, step {by}"
+            f"arange: the number of elements must be finite and addressable, got start {first}, stop {last}, step {by}"
         )
     count = max(0, math.ceil(length))
-    return _core.arange_float(  # type: ignore[no-any-return]
-        float(first), float(by), count, _core.float32 if dtype is None else dtype, device
-    )
+    return _core.arange_float(float(first), float(by), count, _core.float32 if dtype is None else dtype, device)
 
 
 def linspace(
@@ -221,11 +204,11 @@ def linspace(
         raise ValueError(f"linspace: the array is too large to address, got {num} elements")
     make = _core.linspace_float
     if isinstance(first, int) and isinstance(last, int) and dtype.kind in ("int", "uint"):
-        make = _core.linspace_int
+        make = _core.linspace_int  # type: ignore[assignment]
     else:
         first, last = float(first), float(last)
     device = "cpu" if device is None else device
-    return make(first, last, num, bool(endpoint), dtype, device)  # type: ignore[no-any-return]
+    return make(first, last, num, bool(endpoint), dtype, device)
 
 
 def _diagonal(k: int) -> int:
@@ -243,7 +226,7 @@ def eye(
     device: Any = None,
 ) -> Tensor:
     """A matrix with ones on its k-th diagonal (above the main one where k > 0) and zeros elsewhere."""
-    return _core.eye(  # type: ignore[no-any-return]
+    return _core.eye(
         n_rows,
         n_rows if n_cols is None else n_cols,
         _diagonal(k),
@@ -262,7 +245,8 @@ def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
 
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
-    for x in arrays:
+    for i, x in enumerate(arrays):
+        check_tensors("meshgrid", **{f"array {i}": x})
         if x.ndim != 1:
             raise ValueError(f"meshgrid: arrays must be 1-d, got shape {x.shape}")
     n = len(arrays)
@@ -283,13 +267,13 @@ def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
 @differentiable(x=lambda g, k: tril(g, k=k))
 def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
     """The elements on and below the k-th diagonal of each matrix, zeros above; at least two axes."""
-    return _core.triangle(x, _diagonal(k), False)  # type: ignore[no-any-return]
+    return _core.triangle(x, _diagonal(k), False)
 
 
 @differentiable(x=lambda g, k: triu(g, k=k))
 def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
     """The elements on and above the k-th diagonal of each matrix, zeros below; at least two axes."""
-    return _core.triangle(x, _diagonal(k), True)  # type: ignore[no-any-return]
+    return _core.triangle(x, _diagonal(k), True)
 
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _core
-from ..declare import differentiable
+from ..declare import check_tensors, differentiable
 from ..tensor import Tensor, methods
 
 e = 2.718281828459045
@@ -59,6 +59,7 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Any = None) -
 
     Floats become integers by truncation. The gradient is converted back.
     """
+    check_tensors("astype", x=x)
     if dtype is not x.dtype:
         x = _astype(x, dtype)
     elif copy:
@@ -75,13 +76,9 @@ def to_device(x: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
         raise ValueError(f"to_device: stream must be None, got {stream!r}")
     target = _core.Device(device) if isinstance(device, str) else device
     if not isinstance(target, _core.Device):
-        raise TypeError(
-            f"to_device: device must be a Device or its name, got {type(device).__name__}"
-        )
+        raise TypeError(f"to_device: device must be a Device or its name, got {type(device).__name__}")
     if target != x.device:
-        raise RuntimeError(
-            f"to_device: cannot move a tensor from device '{x.device}' to '{target}'"
-        )
+        raise RuntimeError(f"to_device: cannot move a tensor from device '{x.device}' to '{target}'")
     return x
 
 
@@ -233,12 +230,7 @@ class NamespaceInfo:
         `kind` is as for `isdtype`.
         """
         _check_device(device)
-        return {
-            d.name: d
-            for d in _DTYPES
-            if d.kind != "float" or d.itemsize > 2
-            if kind is None or isdtype(d, kind)
-        }
+        return {d.name: d for d in _DTYPES if d.kind != "float" or d.itemsize > 2 if kind is None or isdtype(d, kind)}
 
 
 def _check_device(device: Any) -> None:

@@ -159,9 +159,7 @@ def einsum(subscripts: str, /, *operands: Tensor) -> Tensor:
     return x
 
 
-def _result_size(
-    work: list[tuple[Any, str]], pair: tuple[int, int], output: str, extents: dict[str, int]
-) -> int:
+def _result_size(work: list[tuple[Any, str]], pair: tuple[int, int], output: str, extents: dict[str, int]) -> int:
     """Elements of the product of a pair."""
     i, j = pair
     keep = set(output).union(*(set(lb) for k, (_, lb) in enumerate(work) if k not in pair))

@@ -43,12 +43,8 @@ def _flat(g: Any) -> Any:
 
 exp = unary(_core.exp, x=lambda g, y: g * y, doc=f"Exponentials eˣ. {_FLOAT}")
 exp2 = unary(_core.exp2, x=lambda g, y: g * y * math.log(2), doc=f"Powers 2ˣ. {_FLOAT}")
-expm1 = unary(
-    _core.expm1, x=lambda g, y: g * (y + 1), doc=f"eˣ - 1, exact to the last digits near zero. {_FLOAT}"
-)
-log = unary(
-    _core.log, x=lambda g, x: g / x, doc=f"Natural logarithms; -inf at zero, NaN below. {_FLOAT}"
-)
+expm1 = unary(_core.expm1, x=lambda g, y: g * (y + 1), doc=f"eˣ - 1, exact to the last digits near zero. {_FLOAT}")
+log = unary(_core.log, x=lambda g, x: g / x, doc=f"Natural logarithms; -inf at zero, NaN below. {_FLOAT}")
 log2 = unary(
     _core.log2,
     x=lambda g, x: g / (x * math.log(2)),
@@ -64,24 +60,16 @@ log1p = unary(
     x=lambda g, x: g / (x + 1),
     doc=f"log(1 + x), exact to the last digits near zero; -inf at -1, NaN below. {_FLOAT}",
 )
-sqrt = unary(
-    _core.sqrt, x=lambda g, y: g / (y * 2), doc=f"Square roots; NaN below zero. {_FLOAT}"
-)
-rsqrt = unary(
-    _core.rsqrt, x=lambda g, y: g * -0.5 * y * y * y, doc=f"Reciprocal square roots 1/√x. {_FLOAT}"
-)
+sqrt = unary(_core.sqrt, x=lambda g, y: g / (y * 2), doc=f"Square roots; NaN below zero. {_FLOAT}")
+rsqrt = unary(_core.rsqrt, x=lambda g, y: g * -0.5 * y * y * y, doc=f"Reciprocal square roots 1/√x. {_FLOAT}")
 reciprocal = unary(_core.reciprocal, x=lambda g, y: -g * y * y, doc=f"Reciprocals 1/x. {_FLOAT}")
-square = unary(
-    _core.square, x=lambda g, x: g * 2 * x, doc=f"Squares x². Integers wrap around. {_KEPT}"
-)
+square = unary(_core.square, x=lambda g, x: g * 2 * x, doc=f"Squares x². Integers wrap around. {_KEPT}")
 
 # ---- trigonometric and hyperbolic functions, erf --------------------------------------------------------------------
 
 sin = unary(_core.sin, x=lambda g, x: g * cos(x), doc=f"Sines of angles in radians. {_FLOAT}")
 cos = unary(_core.cos, x=lambda g, x: -g * sin(x), doc=f"Cosines of angles in radians. {_FLOAT}")
-tan = unary(
-    _core.tan, x=lambda g, y: g * (1 + y * y), doc=f"Tangents of angles in radians. {_FLOAT}"
-)
+tan = unary(_core.tan, x=lambda g, y: g * (1 + y * y), doc=f"Tangents of angles in radians. {_FLOAT}")
 asin = unary(
     _core.asin,
     x=lambda g, x: g * rsqrt(1 - x * x),
@@ -104,9 +92,7 @@ tanh = unary(
     x=fused(_core.tanh_backward, lambda g, y: g * (1 - y * y)),
     doc=f"Hyperbolic tangents. {_FLOAT}",
 )
-asinh = unary(
-    _core.asinh, x=lambda g, x: g * rsqrt(x * x + 1), doc=f"Inverse hyperbolic sines. {_FLOAT}"
-)
+asinh = unary(_core.asinh, x=lambda g, x: g * rsqrt(x * x + 1), doc=f"Inverse hyperbolic sines. {_FLOAT}")
 acosh = unary(
     _core.acosh,
     x=lambda g, x: g / (sqrt(x - 1) * sqrt(x + 1)),
@@ -130,24 +116,18 @@ sigmoid = unary(
 
 # ---- signs and rounding ---------------------------------------------------------------------------------------------
 
-abs = unary(  # noqa: A001
-    _core.abs, x=lambda g, x: g * sign(x), doc=f"Absolute values. {_KEPT}"
-)
+abs = unary(_core.abs, x=lambda g, x: g * sign(x), doc=f"Absolute values. {_KEPT}")
 negative = unary(
     _core.negative,
     x=lambda g: -g,
     doc=f"Elements with the opposite sign; unsigned integers wrap around. {_KEPT}",
 )
 positive = unary(_core.positive, x=lambda g: g, doc=f"The elements themselves, in a new tensor. {_ROUNDING}")
-sign = unary(
-    _core.sign, x=_flat, doc=f"-1, 0 or 1 by the sign of each element; NaN stays NaN. {_KEPT}"
-)
+sign = unary(_core.sign, x=_flat, doc=f"-1, 0 or 1 by the sign of each element; NaN stays NaN. {_KEPT}")
 floor = unary(_core.floor, x=_flat, doc=f"Elements rounded down. {_ROUNDING}")
 ceil = unary(_core.ceil, x=_flat, doc=f"Elements rounded up. {_ROUNDING}")
 trunc = unary(_core.trunc, x=_flat, doc=f"Elements rounded toward zero. {_ROUNDING}")
-round = unary(  # noqa: A001
-    _core.round, x=_flat, doc=f"Nearest whole numbers, halves to the even one. {_ROUNDING}"
-)
+round = unary(_core.round, x=_flat, doc=f"Nearest whole numbers, halves to the even one. {_ROUNDING}")
 
 # ---- arithmetic -----------------------------------------------------------------------------------------------------
 
@@ -200,11 +180,12 @@ def _pow_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     return g * y * (math.log(x1) if x1 > 0 else math.nan)
 
 
-pow = binary(  # noqa: A001
+pow = binary(
     _core.pow,
     x1=_pow_base,
     x2=_pow_exponent,
-    doc="Powers x1 to the x2. Integers wrap around; their negative powers are 1 / x1**-x2 rounded toward zero, 0 for x1 = 0.",
+    doc="Powers x1 to the x2. Integers wrap around; their negative powers are 1 / x1**-x2 rounded toward "
+    "zero, 0 for x1 = 0.",
 )
 
 
@@ -282,9 +263,7 @@ bitwise_invert = unary(_core.bitwise_invert, x=None, doc=f"Elements with every b
 bitwise_and = binary(_core.bitwise_and, x1=None, x2=None, doc=f"Bits set in both. {_BITS}")
 bitwise_or = binary(_core.bitwise_or, x1=None, x2=None, doc=f"Bits set in either. {_BITS}")
 bitwise_xor = binary(_core.bitwise_xor, x1=None, x2=None, doc=f"Bits set in exactly one. {_BITS}")
-bitwise_left_shift = binary(
-    _core.bitwise_left_shift, x1=None, x2=None, doc=f"Bits of x1 moved up by x2. {_SHIFT}"
-)
+bitwise_left_shift = binary(_core.bitwise_left_shift, x1=None, x2=None, doc=f"Bits of x1 moved up by x2. {_SHIFT}")
 bitwise_right_shift = binary(
     _core.bitwise_right_shift, x1=None, x2=None, doc=f"Bits of x1 moved down by x2, the sign kept. {_SHIFT}"
 )
@@ -312,7 +291,7 @@ _clip = unary(
 )
 
 
-def clip(x: Tensor, /, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002
+def clip(x: Tensor, /, min: Any = None, max: Any = None) -> Tensor:
     """Elements brought into [min, max]: minimum(maximum(x, min), max).
 
     The bounds are Python scalars or tensors that broadcast with `x`, None for no bound; where min > max
@@ -345,9 +324,7 @@ def masked_fill(x: Tensor, mask: Tensor, value: Any, /) -> Tensor:
         tensor([0., 2.])
     """
     if not isinstance(x, Tensor) or not isinstance(mask, Tensor):
-        raise TypeError(
-            f"masked_fill: x and mask must be Tensors, got {type(x).__name__} and {type(mask).__name__}"
-        )
+        raise TypeError(f"masked_fill: x and mask must be Tensors, got {type(x).__name__} and {type(mask).__name__}")
     if isinstance(value, Tensor) and value.ndim:
         raise ValueError(f"masked_fill: value must be a scalar, got shape {value.shape}")
     if mask.dtype is not _core.bool:
@@ -355,17 +332,80 @@ def masked_fill(x: Tensor, mask: Tensor, value: Any, /) -> Tensor:
     y = where(mask, value, x)
     if y.dtype is not x.dtype:
         raise TypeError(f"masked_fill: a value of {y.dtype.name} does not fit in {x.dtype.name}")
-    return y  # type: ignore[no-any-return]
+    return y
 
 
 __all__ = [
-    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "copysign", "cos",
-    "cosh", "divide", "equal", "erf", "exp", "exp2", "expm1", "floor", "floor_divide", "greater", "greater_equal",
-    "hypot", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "masked_fill", "maximum", "minimum", "multiply",
-    "negative", "nextafter", "not_equal", "positive", "pow", "reciprocal", "remainder", "round", "rsqrt", "sigmoid",
-    "sign", "signbit", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc", "where",
+    "abs",
+    "acos",
+    "acosh",
+    "add",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "ceil",
+    "clip",
+    "copysign",
+    "cos",
+    "cosh",
+    "divide",
+    "equal",
+    "erf",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "greater",
+    "greater_equal",
+    "hypot",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "masked_fill",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "nextafter",
+    "not_equal",
+    "positive",
+    "pow",
+    "reciprocal",
+    "remainder",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sign",
+    "signbit",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "subtract",
+    "tan",
+    "tanh",
+    "trunc",
+    "where",
 ]  # fmt: skip
 
 methods(

@@ -34,7 +34,7 @@ def __dlpack__(  # noqa: N807
 
 def __dlpack_device__(self: Tensor, /) -> tuple[int, int]:  # noqa: N807
     """The DLPack device type and number of this tensor: (1, 0) on the CPU."""
-    return _core.dlpack_device(self)  # type: ignore[no-any-return]
+    return _core.dlpack_device(self)
 
 
 def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: N807
@@ -47,8 +47,7 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
 
     if self.requires_grad:
         raise RuntimeError(
-            "__array__: the tensor requires grad and NumPy would lose its gradient; "
-            "convert tensor.detach() instead"
+            "__array__: the tensor requires grad and NumPy would lose its gradient; convert tensor.detach() instead"
         )
     if self.device.type != "cpu":
         raise TypeError("__array__: the tensor is not on the CPU; convert tensor.to('cpu') instead")
@@ -57,9 +56,7 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
     shared = np.asarray(memoryview(self))
     if dtype is not None and shared.dtype != dtype:
         if copy is False:
-            raise ValueError(
-                f"__array__: copy=False cannot be honoured, {self.dtype.name} must become {dtype}"
-            )
+            raise ValueError(f"__array__: copy=False cannot be honoured, {self.dtype.name} must become {dtype}")
         return shared.astype(dtype)
     return shared.copy() if copy else shared
 
@@ -104,9 +101,7 @@ def __format__(self: Tensor, spec: str) -> str:  # noqa: N807
     if spec and self.ndim == 0:
         return format(self.item(), spec)
     if spec:
-        raise TypeError(
-            f"format: only 0-d tensors take a format such as {spec!r}, got shape {self.shape}"
-        )
+        raise TypeError(f"format: only 0-d tensors take a format such as {spec!r}, got shape {self.shape}")
     return repr(self)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import _core, autograd
 from ..autograd.walk import _fit
-from ..declare import differentiable
+from ..declare import check_tensors, differentiable
 from ..tensor import Tensor, check_unshared, methods
 from .creation import arange, asarray, zeros
 
@@ -22,8 +22,7 @@ def _index_array(obj: Any) -> Any:
 
     if isinstance(obj, (str, bytes, float, complex, dict, set)):
         raise IndexError(
-            "getitem: indices are ints, slices, None, Ellipsis and integer or bool arrays, "
-            f"got {type(obj).__name__}"
+            f"getitem: indices are ints, slices, None, Ellipsis and integer or bool arrays, got {type(obj).__name__}"
         )
     if isinstance(obj, (list, tuple)):
         obj = [np.asarray(v) if isinstance(v, Tensor) else v for v in obj]
@@ -60,7 +59,7 @@ def _freeze(key: Any) -> tuple[Any, list[Any]]:
             frame.append(_Slot)
             arrays.append(item)
         elif item is None or item is Ellipsis or (isinstance(item, (int, slice)) and not isinstance(item, bool)):
-            frame.append(item)
+            frame.append(item)  # type: ignore[arg-type]
         else:
             frame.append(_Slot)
             arrays.append(_index_array(item))
@@ -181,6 +180,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
     >>> tc.take(tc.asarray([10, 20, 30]), tc.asarray([2, 0]))
     tensor([30, 10])
     """
+    check_tensors("take", x=x, indices=indices)
     if axis is None:
         if x.ndim != 1:
             raise ValueError(f"take: axis may be left out for 1-d tensors only, got shape {x.shape}")
@@ -189,9 +189,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
 
 
 @differentiable(
-    x=lambda g, x_shape, axis, index: scatter_add(
-        zeros(x_shape, dtype=g.dtype, device=g.device), axis, index, g
-    ),
+    x=lambda g, x_shape, axis, index: scatter_add(zeros(x_shape, dtype=g.dtype, device=g.device), axis, index, g),
     index=None,
 )
 def gather(x: Any, axis: int, index: Any, /) -> Any:
@@ -239,6 +237,7 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
     tensor([[2],
             [3]])
     """
+    check_tensors("take_along_axis", x=x, indices=indices)
     if x.ndim != indices.ndim:
         raise ValueError(f"take_along_axis: needs as many axes in both, got {x.shape} and {indices.shape}")
     if not -x.ndim <= axis < x.ndim:

@@ -111,12 +111,10 @@ def uniform(
     dtype = _core.float32 if dtype is None else dtype
     seed, offset = _draw(generator, shape, dtype is _core.float64, "uniform")
     device = "cpu" if device is None else device
-    return _core.uniform(shape, low, high, seed, offset, dtype, device)  # type: ignore[no-any-return]
+    return _core.uniform(shape, low, high, seed, offset, dtype, device)
 
 
-def rand(
-    shape: Shape, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
-) -> Tensor:
+def rand(shape: Shape, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
     """Numbers uniform in [0, 1), of a floating-point dtype (float32 by default)."""
     return uniform(shape, generator=generator, dtype=dtype, device=device)
 
@@ -137,12 +135,10 @@ def normal(
     dtype = _core.float32 if dtype is None else dtype
     seed, offset = _draw(generator, shape, dtype is _core.float64, "normal")
     device = "cpu" if device is None else device
-    return _core.normal(shape, mean, std, seed, offset, dtype, device)  # type: ignore[no-any-return]
+    return _core.normal(shape, mean, std, seed, offset, dtype, device)
 
 
-def randn(
-    shape: Shape, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
-) -> Tensor:
+def randn(shape: Shape, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
     """Standard normal numbers, of a floating-point dtype (float32 by default)."""
     return normal(shape, generator=generator, dtype=dtype, device=device)
 
@@ -172,19 +168,17 @@ def randint(
     span = high - low
     seed, offset = _draw(generator, shape, span > 2**32, "randint")
     device = "cpu" if device is None else device
-    return _core.randint(shape, low, span % 2**64, seed, offset, dtype, device)  # type: ignore[no-any-return]
+    return _core.randint(shape, low, span % 2**64, seed, offset, dtype, device)
 
 
-def randperm(
-    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
-) -> Tensor:
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
     """A random order of the integers 0 … n - 1, each order equally likely (int64 by default)."""
     n = operator.index(n)
     if n < 0:
         raise ValueError(f"randperm: n must not be negative, got {n}")
     seed, offset = _draw(generator, (n,), n > 2**32, "randperm")
     x = _core.randperm(n, seed, offset, "cpu" if device is None else device)
-    return x if dtype is None else _core.astype(x, dtype, False)  # type: ignore[no-any-return]
+    return x if dtype is None else _core.astype(x, dtype, False)
 
 
 def bernoulli(
@@ -202,7 +196,7 @@ def bernoulli(
     dtype = _core.float32 if dtype is None else dtype
     seed, offset = _draw(generator, shape, False, "bernoulli")
     device = "cpu" if device is None else device
-    return _core.bernoulli(shape, p, seed, offset, dtype, device)  # type: ignore[no-any-return]
+    return _core.bernoulli(shape, p, seed, offset, dtype, device)
 
 
 __all__ = [

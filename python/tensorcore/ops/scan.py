@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _core
-from ..declare import differentiable
+from ..declare import check_tensors, differentiable
 from ..tensor import methods
 
 _OWN, _CARRIED, _PREVIOUS = 0, 1, 2  # what linear_recurrence puts out, as in csrc/ops/scan.h
@@ -90,6 +90,7 @@ def _exclusive_prod(x: Any, axis: int, reverse: bool) -> Any:
 
 
 def _axis_of(op: str, x: Any, axis: int | None) -> int:
+    check_tensors(op, x=x)
     if x.ndim == 0:
         raise ValueError(f"{op}: needs at least one axis, got a 0-d array")
     if axis is None:

@@ -254,7 +254,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     if not parts or not _core.any_requires_grad(x):
         return parts
     saved = (axis, parts[0].shape, x.dtype, x.device)
-    return autograd.record(parts, "unstack", _unstack_rule, (x,), saved)  # type: ignore[no-any-return]
+    return autograd.record(parts, "unstack", _unstack_rule, (x,), saved)
 
 
 # ---- repeating and moving elements ----------------------------------------------------------------
@@ -362,9 +362,7 @@ def roll(x: Any, /, shift: Shape, *, axis: Shape | None = None) -> Any:
     return _roll(x, shifts * len(axes) if len(shifts) == 1 else shifts, axes)
 
 
-@differentiable(
-    x=lambda g, before, x_shape: g[tuple(slice(b, b + n) for b, n in zip(before, x_shape, strict=True))]
-)
+@differentiable(x=lambda g, before, x_shape: g[tuple(slice(b, b + n) for b, n in zip(before, x_shape, strict=True))])
 def _pad_constant(x: Any, before: Any, after: Any, value: Any) -> Any:
     return _core.pad(x, before, after, value)
 

@@ -27,9 +27,7 @@ relu = unary(
 )
 _leaky_relu = unary(
     _core.leaky_relu,
-    x=fused(
-        _core.leaky_relu_backward, lambda g, x, negative_slope: where(x > 0, g, g * negative_slope)
-    ),
+    x=fused(_core.leaky_relu_backward, lambda g, x, negative_slope: where(x > 0, g, g * negative_slope)),
     params=["negative_slope"],
     doc="x above 0, a multiple of it below.",
 )
@@ -149,8 +147,9 @@ _elu = unary(
     _core.elu,
     x=fused(
         _core.elu_backward,
-        lambda g, x, alpha, scale, rate: g
-        * where(x > 0, scale, exp(where(x > 0, 0, x) * rate) * (scale * alpha * rate)),
+        lambda g, x, alpha, scale, rate: (
+            g * where(x > 0, scale, exp(where(x > 0, 0, x) * rate) * (scale * alpha * rate))
+        ),
     ),
     params=["alpha", "scale", "rate"],
     doc="scale · x above 0, scale · alpha · (exp(rate · x) - 1) below.",
@@ -172,7 +171,7 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
         >>> tc.nn.functional.leaky_relu(tc.asarray([-1.0, 2.0]))
         tensor([-0.01, 2.])
     """
-    return _leaky_relu(x, negative_slope)  # type: ignore[no-any-return]
+    return _leaky_relu(x, negative_slope)
 
 
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
@@ -190,11 +189,9 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
             raise TypeError(f"prelu: {name} must be a Tensor, got {type(value).__name__}")
     channels = x.shape[1] if x.ndim > 1 else 1
     if weight.ndim > 1 or weight.size not in (1, channels):
-        raise ValueError(
-            f"prelu: weight must have shape (1,) or ({channels},), the channels of x, got {weight.shape}"
-        )
+        raise ValueError(f"prelu: weight must have shape (1,) or ({channels},), the channels of x, got {weight.shape}")
     shape = (weight.size,) + (1,) * (x.ndim - 2) if x.ndim > 1 else (1,) * x.ndim
-    return _prelu(x, weight.reshape(shape))  # type: ignore[no-any-return]
+    return _prelu(x, weight.reshape(shape))
 
 
 def threshold(x: Tensor, threshold: float, value: float) -> Tensor:
@@ -204,7 +201,7 @@ def threshold(x: Tensor, threshold: float, value: float) -> Tensor:
         >>> tc.nn.functional.threshold(tc.asarray([0.5, 2.0]), 1, -1)
         tensor([-1., 2.])
     """
-    return _threshold(x, threshold, value)  # type: ignore[no-any-return]
+    return _threshold(x, threshold, value)
 
 
 def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
@@ -218,7 +215,7 @@ def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """
     if not min_val <= max_val:
         raise ValueError(f"hardtanh: min_val must not exceed max_val, got {min_val} and {max_val}")
-    return _hardtanh(x, min_val, max_val)  # type: ignore[no-any-return]
+    return _hardtanh(x, min_val, max_val)
 
 
 def relu6(x: Tensor) -> Tensor:
@@ -228,7 +225,7 @@ def relu6(x: Tensor) -> Tensor:
         >>> tc.nn.functional.relu6(tc.asarray([-1.0, 8.0]))
         tensor([0., 6.])
     """
-    return _hardtanh(x, 0.0, 6.0)  # type: ignore[no-any-return]
+    return _hardtanh(x, 0.0, 6.0)
 
 
 def gelu(x: Tensor, approximate: str = "none") -> Tensor:
@@ -242,9 +239,9 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
         tensor([0.8413447])
     """
     if approximate == "none":
-        return _gelu(x)  # type: ignore[no-any-return]
+        return _gelu(x)
     if approximate == "tanh":
-        return _gelu_tanh(x)  # type: ignore[no-any-return]
+        return _gelu_tanh(x)
     raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
@@ -259,7 +256,7 @@ def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """
     if beta == 0 or not math.isfinite(beta):
         raise ValueError(f"softplus: beta must be finite and not 0, got {beta}")
-    return _softplus(x, beta, threshold)  # type: ignore[no-any-return]
+    return _softplus(x, beta, threshold)
 
 
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
@@ -269,7 +266,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
         >>> tc.nn.functional.elu(tc.asarray([-1.0, 2.0]))
         tensor([-0.63212055, 2.])
     """
-    return _elu(x, alpha, 1.0, 1.0)  # type: ignore[no-any-return]
+    return _elu(x, alpha, 1.0, 1.0)
 
 
 def selu(x: Tensor) -> Tensor:
@@ -279,7 +276,7 @@ def selu(x: Tensor) -> Tensor:
         >>> tc.nn.functional.selu(tc.asarray([1.0]))
         tensor([1.050701])
     """
-    return _elu(x, 1.6732632423543772, 1.0507009873554805, 1.0)  # type: ignore[no-any-return]
+    return _elu(x, 1.6732632423543772, 1.0507009873554805, 1.0)
 
 
 def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
@@ -293,7 +290,7 @@ def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """
     if alpha == 0:
         raise ValueError("celu: alpha must not be 0")
-    return _elu(x, alpha, 1.0, 1 / alpha)  # type: ignore[no-any-return]
+    return _elu(x, alpha, 1.0, 1 / alpha)
 
 
 def glu(x: Tensor, axis: int = -1) -> Tensor:
@@ -317,7 +314,7 @@ def glu(x: Tensor, axis: int = -1) -> Tensor:
     before = (slice(None),) * axis
     half = extent // 2
     a, b = x[(*before, slice(0, half))], x[(*before, slice(half, extent))]
-    return _glu(a, b)  # type: ignore[no-any-return]
+    return _glu(a, b)
 
 
 __all__ = [

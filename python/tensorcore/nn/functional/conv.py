@@ -101,9 +101,7 @@ def _cut(y: Tensor, space: tuple[int, ...]) -> Tensor:
     return y[(slice(None), slice(None), *(slice(0, n) for n in space))]
 
 
-def _weight_gradient(
-    y: Tensor, x: Tensor, kernel: tuple[int, ...], settings: tuple[Any, ...]
-) -> Tensor:
+def _weight_gradient(y: Tensor, x: Tensor, kernel: tuple[int, ...], settings: tuple[Any, ...]) -> Tensor:
     stride, padding, dilation, groups = settings
     dw = _core.conv_weight_gradient(y, x, kernel, stride, padding, dilation, groups)
     if _core.any_requires_grad(y, x):
@@ -305,9 +303,7 @@ def conv_transpose1d(
         >>> tc.nn.functional.conv_transpose1d(tc.ones((1, 4)), tc.ones((1, 2, 3))).shape
         (2, 6)
     """
-    return _conv_transpose(
-        "conv_transpose1d", 1, x, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+    return _conv_transpose("conv_transpose1d", 1, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose2d(
@@ -331,9 +327,7 @@ def conv_transpose2d(
         >>> tc.nn.functional.conv_transpose2d(tc.ones((1, 4, 4)), tc.ones((1, 2, 3, 3))).shape
         (2, 6, 6)
     """
-    return _conv_transpose(
-        "conv_transpose2d", 2, x, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+    return _conv_transpose("conv_transpose2d", 2, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"]

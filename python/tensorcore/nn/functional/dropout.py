@@ -25,9 +25,7 @@ def _check(x: Any, p: float, op: str) -> None:
         raise ValueError(f"{op}: p must be in [0, 1], got {p}")
 
 
-def dropout(
-    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
-) -> Tensor:
+def dropout(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """Each element set to 0 with probability `p`, the others divided by 1 - p, if `training`.
 
     `x` is floating-point of any shape; without `training` the result is `x` itself. Raises TypeError on
@@ -40,12 +38,10 @@ def dropout(
     if not training or p == 0:
         return x
     seed, offset = _draw(generator, x.shape, False, "dropout")
-    return _dropout(x, float(p), seed, offset)  # type: ignore[no-any-return]
+    return _dropout(x, float(p), seed, offset)
 
 
-def _channels(
-    x: Tensor, p: float, training: bool, generator: Generator | None, op: str, space: int
-) -> Tensor:
+def _channels(x: Tensor, p: float, training: bool, generator: Generator | None, op: str, space: int) -> Tensor:
     _check(x, p, op)
     if x.ndim not in (space + 1, space + 2):
         raise ValueError(
@@ -56,26 +52,20 @@ def _channels(
     shape = x.shape[: x.ndim - space] + (1,) * space
     seed, offset = _draw(generator, shape, False, op)
     ones = _core.full(shape, True, x.dtype, x.device, op)
-    return x * _core.dropout(ones, float(p), seed, offset)  # type: ignore[no-any-return]
+    return x * _core.dropout(ones, float(p), seed, offset)
 
 
-def dropout1d(
-    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
-) -> Tensor:
+def dropout1d(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """`dropout` of whole channels of `x` (N, C, L) or (C, L). Errors as for `dropout`."""
     return _channels(x, p, training, generator, "dropout1d", 1)
 
 
-def dropout2d(
-    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
-) -> Tensor:
+def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """`dropout` of whole channels of `x` (N, C, H, W) or (C, H, W). Errors as for `dropout`."""
     return _channels(x, p, training, generator, "dropout2d", 2)
 
 
-def dropout3d(
-    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
-) -> Tensor:
+def dropout3d(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """`dropout` of whole channels of `x` (N, C, D, H, W) or (C, D, H, W). Errors as for `dropout`."""
     return _channels(x, p, training, generator, "dropout3d", 3)
 

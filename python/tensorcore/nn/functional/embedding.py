@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import _core
-from ...declare import differentiable
+from ...declare import check_tensors, differentiable
 
 
 @differentiable(g=lambda g, input, padding_idx: _gradient_rule(g, input, padding_idx), input=None)
@@ -24,9 +24,7 @@ def _gradient_rule(g: Any, input: Any, padding_idx: int | None) -> Any:
 
 @differentiable(
     input=None,
-    weight=lambda g, input, weight_shape, padding_idx: _embedding_gradient(
-        g, input, weight_shape[0], padding_idx
-    ),
+    weight=lambda g, input, weight_shape, padding_idx: _embedding_gradient(g, input, weight_shape[0], padding_idx),
 )
 def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     """The rows of `weight` that `input` names: out[..., :] = weight[input[...], :].
@@ -39,6 +37,7 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     tensor([[3., 4.],
             [3., 4.]])
     """
+    check_tensors("embedding", weight=weight)
     if padding_idx is not None and weight.ndim == 2 and not -weight.shape[0] <= padding_idx < weight.shape[0]:
         raise IndexError(
             f"embedding: padding_idx must lie in [{-weight.shape[0]}, {weight.shape[0]}), got {padding_idx}"

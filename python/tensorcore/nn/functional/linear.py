@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import _core
-from ...declare import differentiable
+from ...declare import check_tensors, differentiable
 from ...ops.elementwise import where
 from ...ops.linalg import matmul
 from ...ops.reduce import sum as tc_sum
 from ...ops.shape import matrix_transpose, reshape
-from ...tensor import Tensor, check_tensors
+from ...tensor import Tensor
 
 
 def _through_activation(g: Any, y: Any, activation: str) -> Any:

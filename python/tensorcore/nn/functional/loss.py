@@ -7,24 +7,30 @@ from typing import Any
 
 from ... import _core
 from ...autograd import record
-from ...declare import differentiable
+from ...declare import check_tensors, differentiable
 from ...ops.creation import arange, zeros_like
 from ...ops.elementwise import (
     abs as tc_abs,
+)
+from ...ops.elementwise import (
     clip,
     equal,
     exp,
-
     log,
     log1p,
     maximum,
-    pow as tc_pow,
     sqrt,
     where,
 )
-from ...ops.reduce import max as tc_max, mean, min as tc_min, sum as tc_sum
+from ...ops.elementwise import (
+    pow as tc_pow,
+)
+from ...ops.reduce import max as tc_max
+from ...ops.reduce import mean
+from ...ops.reduce import min as tc_min
+from ...ops.reduce import sum as tc_sum
 from ...ops.shape import permute_dims, reshape
-from ...tensor import Tensor, check_tensors
+from ...tensor import Tensor
 from .softmax import log_softmax
 
 _REDUCTIONS = ("mean", "sum", "none")
@@ -231,9 +237,7 @@ def _binary_cross_entropy(x: Tensor, target: Tensor) -> Tensor:
     return -(target * clip(log(x), -100.0) + (1 - target) * clip(log1p(-x), -100.0))
 
 
-def binary_cross_entropy(
-    x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
-) -> Tensor:
+def binary_cross_entropy(x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean") -> Tensor:
     """−(t·log x + (1 − t)·log(1 − x)) for probabilities `x`, reduced; logarithms are kept above −100.
 
     ValueError if an element of x lies outside [0, 1].

@@ -12,6 +12,7 @@ from typing import Any
 
 from ... import _core
 from ...autograd import record
+from ...declare import check_tensors
 from ...ops.elementwise import abs as tc_abs
 from ...ops.elementwise import divide, exp, log, sqrt, where
 from ...ops.reduce import sum as tc_sum
@@ -20,10 +21,8 @@ from ...tensor import Tensor
 Shape = int | Sequence[int]
 
 
-def _check_tensors(name: str, **tensors: Any) -> None:
-    for key, value in tensors.items():
-        if value is not None and not isinstance(value, Tensor):
-            raise TypeError(f"{name}: {key} must be a Tensor, got {type(value).__name__}")
+def _check_tensors(name: str, *, x: Any, **optional: Any) -> None:
+    check_tensors(name, x=x, **{key: value for key, value in optional.items() if value is not None})
 
 
 def _mean(x: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -92,14 +91,18 @@ def _rows_rule(
         seen = (-1, groups, channels, inner)
         affine = (1, groups, channels, 1)
         dx, dweight, dbias = _normal_gradients(
-            _wide(g).reshape(seen), _wide(x).reshape(seen), _wide(weight), (2, 3), affine, eps, not rms
+            _wide(g).reshape(seen),  # type: ignore[union-attr]
+            _wide(x).reshape(seen),  # type: ignore[union-attr]
+            _wide(weight),
+            (2, 3),
+            affine,
+            eps,
+            not rms,
         )
         dx = dx.reshape(x.shape)
         dx = dx if dx.dtype is x.dtype else dx.astype(x.dtype)
     else:
-        dx, dweight, dbias = _core.row_norm_backward(
-            g, x, weight, mean, rstd, groups, channels, inner, eps, rms
-        )
+        dx, dweight, dbias = _core.row_norm_backward(g, x, weight, mean, rstd, groups, channels, inner, eps, rms)
     return dx, _to(dweight, weight), _to(dbias, bias)
 
 
@@ -113,9 +116,7 @@ def _norm_rows(
     rms: bool,
 ) -> Tensor:
     y, mean, rstd = _core.row_norm(name, x, weight, bias, *split, eps, rms)
-    record(
-        y, name, _rows_rule, (x, weight, bias), (x, weight, bias, mean, rstd, split, eps, rms)
-    )
+    record(y, name, _rows_rule, (x, weight, bias), (x, weight, bias, mean, rstd, split, eps, rms))
     return y
 
 
@@ -125,8 +126,7 @@ def _normalized_split(
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or len(shape) > x.ndim or x.shape[x.ndim - len(shape) :] != shape:
         raise ValueError(
-            f"{name}: the last axes of x must have the extents normalized_shape={shape}, "
-            f"got x of shape {x.shape}"
+            f"{name}: the last axes of x must have the extents normalized_shape={shape}, got x of shape {x.shape}"
         )
     for key, value in parameters.items():
         if value is not None and value.shape != shape:
@@ -157,9 +157,7 @@ def layer_norm(
     return _norm_rows("layer_norm", x, weight, bias, split, eps, False)
 
 
-def rms_norm(
-    x: Tensor, normalized_shape: Shape, weight: Tensor | None = None, eps: float | None = None
-) -> Tensor:
+def rms_norm(x: Tensor, normalized_shape: Shape, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
     """Divide each slice over the last axes by its root mean square, then scale it.
 
     y = x / sqrt(mean(x²) + eps) · weight. `normalized_shape` gives the extents of the last axes;
@@ -173,9 +171,7 @@ def rms_norm(
     _check_tensors("rms_norm", x=x, weight=weight)
     split = _normalized_split("rms_norm", x, normalized_shape, weight=weight)
     if eps is None:
-        eps = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float64": 2.0**-52}.get(
-            x.dtype.name, 2.0**-23
-        )
+        eps = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float64": 2.0**-52}.get(x.dtype.name, 2.0**-23)
     return _norm_rows("rms_norm", x, weight, None, split, eps, True)
 
 
@@ -199,9 +195,7 @@ def group_norm(
     if x.ndim < 2:
         raise ValueError(f"group_norm: x must have the axes (batch, channels, ...), got shape {x.shape}")
     if num_groups < 1 or x.shape[1] % num_groups:
-        raise ValueError(
-            f"group_norm: num_groups must divide the number of channels {x.shape[1]}, got {num_groups}"
-        )
+        raise ValueError(f"group_norm: num_groups must divide the number of channels {x.shape[1]}, got {num_groups}")
     _check_channels("group_norm", x, weight=weight, bias=bias)
     split = num_groups, x.shape[1] // num_groups, math.prod(x.shape[2:])
     return _norm_rows("group_norm", x, weight, bias, split, eps, False)
@@ -211,8 +205,7 @@ def _check_channels(name: str, x: Tensor, **parameters: Tensor | None) -> None:
     for key, value in parameters.items():
         if value is not None and value.shape != (x.shape[1],):
             raise ValueError(
-                f"{name}: {key} must have one element per channel, shape ({x.shape[1]},), "
-                f"got {value.shape}"
+                f"{name}: {key} must have one element per channel, shape ({x.shape[1]},), got {value.shape}"
             )
 
 
@@ -232,7 +225,7 @@ def _batch_rule(
         affine = (1, x.shape[1], *([1] * (x.ndim - 2)))
         gf, xf, wf = _wide(g), _wide(x), _wide(weight)
         if training:
-            dx, dweight, dbias = _normal_gradients(gf, xf, wf, axes, affine, eps, True)
+            dx, dweight, dbias = _normal_gradients(gf, xf, wf, axes, affine, eps, True)  # type: ignore[arg-type]
         else:
             rstd = 1.0 / sqrt(variance + eps)
             scale = rstd if wf is None else rstd * wf
@@ -270,19 +263,11 @@ def batch_norm(
         tensor([[-1.],
                 [ 1.]])
     """
-    _check_tensors(
-        "batch_norm", x=x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
-    )
+    _check_tensors("batch_norm", x=x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if x.ndim >= 2:
-        _check_channels(
-            "batch_norm", x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
-        )
-    y, mean, variance = _core.batch_norm(
-        x, running_mean, running_var, weight, bias, training, momentum, eps
-    )
-    record(
-        y, "batch_norm", _batch_rule, (x, weight, bias), (x, weight, bias, mean, variance, training, eps)
-    )
+        _check_channels("batch_norm", x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    y, mean, variance = _core.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
+    record(y, "batch_norm", _batch_rule, (x, weight, bias), (x, weight, bias, mean, variance, training, eps))
     return y
 
 
@@ -307,27 +292,17 @@ def instance_norm(
         >>> tc.nn.functional.instance_norm(tc.asarray([[[1.0, 3.0]]]), eps=0.0)
         tensor([[[-1.,  1.]]])
     """
-    _check_tensors(
-        "instance_norm", x=x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
-    )
+    _check_tensors("instance_norm", x=x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if x.ndim < 2:
-        raise ValueError(
-            f"instance_norm: x must have the axes (batch, channels, ...), got shape {x.shape}"
-        )
-    _check_channels(
-        "instance_norm", x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
-    )
+        raise ValueError(f"instance_norm: x must have the axes (batch, channels, ...), got shape {x.shape}")
+    _check_channels("instance_norm", x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not use_input_stats:
         if running_mean is None or running_var is None:
-            raise ValueError(
-                "instance_norm: running_mean and running_var must be given when use_input_stats is false"
-            )
+            raise ValueError("instance_norm: running_mean and running_var must be given when use_input_stats is false")
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     inner = math.prod(x.shape[2:])
     if inner == 1:
-        raise ValueError(
-            f"instance_norm: needs more than one value per sample and channel, got x of shape {x.shape}"
-        )
+        raise ValueError(f"instance_norm: needs more than one value per sample and channel, got x of shape {x.shape}")
     y = _norm_rows("instance_norm", x, weight, bias, (x.shape[1], 1, inner), eps, False)
     if x.size and (running_mean is not None or running_var is not None):
         before = _core.set_grad_enabled(False)
@@ -390,9 +365,7 @@ def normalize(x: Tensor, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> T
     return divide(x, norm)
 
 
-def local_response_norm(
-    x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Tensor:
+def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """Divide each element by a power of the mean square of neighbouring channels.
 
     y_c = x_c / (k + alpha / size · Σ x²)^beta, the sum over `size` channels around c: from

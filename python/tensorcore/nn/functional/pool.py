@@ -89,9 +89,7 @@ def _adaptive_mean(x: Tensor, name: str, output: tuple[int, ...]) -> Tensor:
     return _core.adaptive_mean_pool(name, x, output)
 
 
-@differentiable(
-    g=lambda g, name, g_shape, space: _adaptive_mean(g, name, g_shape[len(g_shape) - len(space) :])
-)
+@differentiable(g=lambda g, name, g_shape, space: _adaptive_mean(g, name, g_shape[len(g_shape) - len(space) :]))
 def _adaptive_mean_backward(g: Tensor, name: str, space: tuple[int, ...]) -> Tensor:
     return _core.adaptive_mean_pool_backward(name, g, space)
 
@@ -108,9 +106,7 @@ def _output_size(name: str, x: Tensor, axes: int, output_size: Any) -> tuple[int
             f"{name}: x must have {axes + 1} or {axes + 2} axes ((batch,) channels, {axes} of space), "
             f"got shape {x.shape}"
         )
-    return tuple(
-        n if size is None else size for size, n in zip(output_size, x.shape[-axes:], strict=True)
-    )
+    return tuple(n if size is None else size for size, n in zip(output_size, x.shape[-axes:], strict=True))
 
 
 def _adaptive_max(name: str, axes: int, x: Tensor, output_size: Any, return_indices: bool) -> Any:
@@ -141,9 +137,7 @@ def max_pool1d(
         >>> tc.nn.functional.max_pool1d(tc.asarray([[1.0, 3.0, 2.0, 0.0]]), 2)
         tensor([[3., 2.]])
     """
-    return _max(
-        "max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return _max("max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool1d(
@@ -164,9 +158,7 @@ def avg_pool1d(
         >>> tc.nn.functional.avg_pool1d(tc.asarray([[1.0, 3.0, 2.0, 0.0]]), 2)
         tensor([[2., 1.]])
     """
-    return _mean_with(
-        "avg_pool1d", 1, x, kernel_size, stride, padding, ceil_mode, count_include_pad
-    )
+    return _mean_with("avg_pool1d", 1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 def adaptive_max_pool1d(x: Tensor, output_size: Any, return_indices: bool = False) -> Any:
@@ -219,9 +211,7 @@ def max_pool2d(
         >>> tc.nn.functional.max_pool2d(tc.ones((1, 4, 4)), 2).shape
         (1, 2, 2)
     """
-    return _max(
-        "max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return _max("max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool2d(
@@ -242,9 +232,7 @@ def avg_pool2d(
         >>> tc.nn.functional.avg_pool2d(tc.ones((1, 4, 4)), 2).shape
         (1, 2, 2)
     """
-    return _mean_with(
-        "avg_pool2d", 2, x, kernel_size, stride, padding, ceil_mode, count_include_pad
-    )
+    return _mean_with("avg_pool2d", 2, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 def adaptive_max_pool2d(x: Tensor, output_size: Any, return_indices: bool = False) -> Any:
@@ -297,9 +285,7 @@ def max_pool3d(
         >>> tc.nn.functional.max_pool3d(tc.ones((1, 4, 4, 4)), 2).shape
         (1, 2, 2, 2)
     """
-    return _max(
-        "max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return _max("max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool3d(
@@ -320,9 +306,7 @@ def avg_pool3d(
         >>> tc.nn.functional.avg_pool3d(tc.ones((1, 4, 4, 4)), 2).shape
         (1, 2, 2, 2)
     """
-    return _mean_with(
-        "avg_pool3d", 3, x, kernel_size, stride, padding, ceil_mode, count_include_pad
-    )
+    return _mean_with("avg_pool3d", 3, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 def adaptive_max_pool3d(x: Tensor, output_size: Any, return_indices: bool = False) -> Any:

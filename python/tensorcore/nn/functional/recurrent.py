@@ -114,7 +114,7 @@ def _layer(
 def _composed_rule(
     kind: str, reverse: bool, values: Sequence[Any], lengths: Any, g: Sequence[Any], needs: Sequence[bool]
 ) -> Sequence[Any]:
-    outputs = reference_layer(kind, reverse, *values, lengths)
+    outputs = reference_layer(kind, reverse, *values, lengths)  # type: ignore[call-arg]
     pairs = [(o, part) for o, part in zip(outputs, g, strict=True) if part is not None]
     chosen = [i for i, need in enumerate(needs) if need]
     found = autograd.grad(
