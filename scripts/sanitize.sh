@@ -13,4 +13,4 @@ export LD_PRELOAD
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TENSORCORE_SANITIZED=1
-"$work/venv/bin/python" -m pytest -q -n 2 --timeout 900 "${@:-tests}"
+"$work/venv/bin/python" -m pytest -q -n 2 --timeout 1200 "${@:-tests}"
