@@ -139,7 +139,7 @@ def run_bench(args: argparse.Namespace) -> int:
         cases = [c for c in cases if c.quick]
     if not cases:
         raise SystemExit(f"tensorcore bench: no workload matches {' '.join(args.families)}")
-    console = Console(stderr=args.json == "-", width=None if sys.stdout.isatty() else 150)
+    console = Console(stderr=args.json == "-", width=None if sys.stdout.isatty() else 110 + 30 * len(args.vs))
     with _progress(Console(stderr=True)) as bar:
         task = bar.add_task("bench", total=len(cases) * len(args.dtype))
 
