@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 
 from .. import _core
 from .case import Case
+
+# Threads of another framework's pool go on spinning for some milliseconds after its last call: let them go to sleep.
+_SETTLE_SECONDS = 0.02
 
 
 @dataclass
@@ -178,6 +182,7 @@ def _run_case(case: Case, dtype: str, workers: Sequence[_Process], samples: int,
     slow = any(w.ask("sample")["seconds"] > 1 for w in active)
     for _ in range(3 if slow else samples):
         for w in active:
+            time.sleep(_SETTLE_SECONDS)
             answer = w.ask("sample")
             result.samples[w.framework].append(answer["seconds"])
     answer = workers[0].ask("reference", key=case.key, dtype=dtype, path=path)
