@@ -28,6 +28,14 @@ def check_tensors(op: str, **tensors: Any) -> None:
             raise TypeError(f"{op}: {name} must be a Tensor, got {type(value).__name__}")
 
 
+def _names(rule: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameter names of a rule; of plain functions directly, as inspect.signature takes ten times as long."""
+    code = getattr(rule, "__code__", None)
+    if code is None or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        return tuple(inspect.signature(rule).parameters)
+    return code.co_varnames[: code.co_argcount]
+
+
 def _compile(source: str, name: str, scope: dict[str, Any]) -> Any:
     exec(compile(source, f"<declaration of {name}>", "exec"), scope)
     return scope[name]
@@ -38,7 +46,7 @@ def _saved_names(rules: dict[str, Rule]) -> list[str]:
     names: dict[str, None] = {}
     for rule in rules.values():
         if rule is not None:
-            names.update(dict.fromkeys(inspect.signature(rule).parameters))
+            names.update(dict.fromkeys(_names(rule)))
     names.pop("g", None)
     return list(names)
 
@@ -49,11 +57,7 @@ def _saved_source(
     """Source of the tuple of saved values: None for those that no input wanting a gradient needs."""
     items = []
     for n in saved:
-        users = [
-            i
-            for i, x in enumerate(inputs)
-            if (rule := rules[x]) is not None and n in inspect.signature(rule).parameters
-        ]
+        users = [i for i, x in enumerate(inputs) if (rule := rules[x]) is not None and n in _names(rule)]
         base, _, field = n.rpartition("_")
         value = output if n == "y" else f"{base}.{field}" if _is_field(n, inputs) else n
         if len(users) < sum(rules[x] is not None for x in inputs):
@@ -75,7 +79,7 @@ def _backward_source(name: str, inputs: list[str], rules: dict[str, Rule], saved
         if rule is None:
             parts.append("None")
         else:
-            args = ", ".join(inspect.signature(rule).parameters)
+            args = ", ".join(_names(rule))
             parts.append(f"rule_{x}({args}) if needs[{i}] else None")
     head = ", ".join(["g", "needs", *saved])
     return f"def {name}({head}):\n    return ({', '.join(parts)},)\n"
@@ -92,6 +96,19 @@ def _elementwise(op: Any, inputs: list[str], params: list[str], rules: dict[str,
     unknown = {n for n in saved if n not in names and n != "y" and not _is_field(n, inputs)}
     if unknown:
         raise TypeError(f"{op.__name__}: rules use unknown names {sorted(unknown)}")
+
+    def record_first(*args: Any) -> None:  # most ops of a program are never differentiated: compile at the first call
+        op.record = _recorder(op.__name__, inputs, params, rules, saved)
+        op.record(*args)
+
+    op.record = record_first
+    return op
+
+
+def _recorder(
+    name: str, inputs: list[str], params: list[str], rules: dict[str, Rule], saved: list[str]
+) -> Callable[..., None]:
+    """The function that puts a call of an elementwise op on the tape, written out for its operands and rules."""
     scope: dict[str, Any] = {f"rule_{n}": r for n, r in rules.items()}
     backward = _compile(_backward_source("backward", inputs, rules, saved), "backward", scope)
     # The version of y, just made, is asked for through y itself: an Output is not a tensor.
@@ -99,9 +116,9 @@ def _elementwise(op: Any, inputs: list[str], params: list[str], rules: dict[str,
     stamped = _saved_source(saved, inputs, rules, "e[{}] is not None".format, "y")
     fit = "".join(f"fitting({n}), " for n in inputs)
     source = f"""
-def recorder(y, {", ".join(names)}, adapt):
+def recorder(y, {", ".join([*inputs, *params])}, adapt):
     e = edges({", ".join(inputs)})
-    set_node(y, Node({op.__name__!r}, backward, e, ({kept}), versions({stamped}), ({fit}) if adapt else None))
+    set_node(y, Node({name!r}, backward, e, ({kept}), versions({stamped}), ({fit}) if adapt else None))
 """
     scope = {
         "Node": Node,
@@ -113,8 +130,7 @@ def recorder(y, {", ".join(names)}, adapt):
         "backward": backward,
         "fitting": lambda x: (x.shape, x.dtype) if isinstance(x, _core.TensorBase) else None,
     }
-    op.record = _compile(source, "recorder", scope)
-    return op
+    return _compile(source, "recorder", scope)
 
 
 def unary(op: Any, *, x: Rule, doc: str, params: list[str] | None = None) -> Any:
@@ -151,7 +167,7 @@ def differentiable(*, joint: Callable[..., Any] | None = None, **rules: Rule) ->
         if joint is None:
             saved = _saved_names(rules)
         else:
-            saved = [n for n in inspect.signature(joint).parameters if n not in ("g", "needs")]
+            saved = [n for n in _names(joint) if n not in ("g", "needs")]
         known = set(signature.parameters)
         unknown = {n for n in {*inputs, *saved} if n not in known and n != "y" and not _is_field(n, inputs)}
         if unknown or not inputs:
@@ -163,7 +179,7 @@ def differentiable(*, joint: Callable[..., Any] | None = None, **rules: Rule) ->
         else:
             joint_rules: dict[str, Rule] = dict.fromkeys(inputs, joint)
             kept = _saved_source(saved, inputs, joint_rules, str, "y")
-            joint_args = ", ".join(inspect.signature(joint).parameters)
+            joint_args = ", ".join(_names(joint))
             source = f"def backward({', '.join(['g', 'needs', *saved])}):\n    return joint({joint_args})\n"
             backward = _compile(source, "backward", {"joint": joint})
         call = ", ".join(f"{n}={n}" if p.kind is p.KEYWORD_ONLY else n for n, p in signature.parameters.items())
