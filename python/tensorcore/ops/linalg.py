@@ -13,7 +13,7 @@ from .reduce import sum as tc_sum
 from .shape import expand_dims, matrix_transpose, permute_dims, reshape
 
 
-def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast."""
     added = g.ndim - len(shape)
     axes = tuple(range(added)) + tuple(i + added for i, n in enumerate(shape) if n == 1 and g.shape[i + added] != 1)
@@ -35,7 +35,7 @@ def _gradient_of_x1(g: Any, x2: Any, x1_shape: tuple[int, ...], x1_dtype: Any) -
     g = _as_matrices(g, len(x1_shape), x2.ndim)
     other = expand_dims(x2, axis=0) if x2.ndim == 1 else matrix_transpose(x2)
     shape = (1, *x1_shape) if len(x1_shape) == 1 else x1_shape
-    return reshape(_sum_to(matmul(g, other), shape), x1_shape).astype(x1_dtype)
+    return reshape(sum_to(matmul(g, other), shape), x1_shape).astype(x1_dtype)
 
 
 def _gradient_of_x2(g: Any, x1: Any, x2_shape: tuple[int, ...], x2_dtype: Any) -> Any:
@@ -44,7 +44,7 @@ def _gradient_of_x2(g: Any, x1: Any, x2_shape: tuple[int, ...], x2_dtype: Any) -
     if len(x2_shape) <= 2 and left.ndim > 2:  # one right side for a whole stack: sum inside the product
         left, g = reshape(left, (-1, left.shape[-1])), reshape(g, (-1, g.shape[-1]))
     shape = (*x2_shape, 1) if len(x2_shape) == 1 else x2_shape
-    return reshape(_sum_to(matmul(matrix_transpose(left), g), shape), x2_shape).astype(x2_dtype)
+    return reshape(sum_to(matmul(matrix_transpose(left), g), shape), x2_shape).astype(x2_dtype)
 
 
 @differentiable(x1=_gradient_of_x1, x2=_gradient_of_x2)

@@ -9,19 +9,12 @@ from ... import _core, autograd
 from ...autograd import record
 from ...ops.creation import arange, zeros
 from ...ops.elementwise import where
-from ...ops.linalg import matmul
-from ...ops.reduce import sum as tc_sum
+from ...ops.linalg import matmul, sum_to
 from ...ops.shape import reshape
 from ...tensor import Tensor
 from .softmax import softmax
 
 _OP = "scaled_dot_product_attention"
-
-
-def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
-    added = g.ndim - len(shape)
-    axes = tuple(range(added)) + tuple(i + added for i, n in enumerate(shape) if n == 1 and g.shape[i + added] != 1)
-    return reshape(tc_sum(g, axis=axes, keepdims=True), shape) if axes else g
 
 
 def reference_attention(
@@ -54,7 +47,7 @@ def _fused(query: Tensor, key: Tensor, value: Tensor, mask: Any, scale: float, c
             found = iter(autograd.grad(again, chosen, g, create_graph=True))
             return [next(found) if need else None for need in needs]
         grads = _core.attention_backward(q, k, v, mask, scale, causal, y, lse, g)
-        return [_sum_to(part, x.shape) for part, x in zip(grads, (q, k, v), strict=True)]
+        return [sum_to(part, x.shape) for part, x in zip(grads, (q, k, v), strict=True)]
 
     return record(y, "attention", rule, (query, key, value), (query, key, value, y, lse))
 
