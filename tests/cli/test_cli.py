@@ -103,3 +103,9 @@ def test_unknown_device_is_status_1():
     done = run("train", "digits", "--device", "cuda")
     assert done.returncode == 1
     assert "no CUDA backend" in done.stderr
+
+
+def test_check_finds_every_op_right():
+    done = run("check")
+    assert done.returncode == 0, done.stdout
+    assert " 0 wrong" in done.stdout
