@@ -23,7 +23,9 @@ def test_gradients_equal_those_of_the_plain_call(rng):
 
 
 def test_second_order(rng):
-    testing.check_grads(lambda x, w: checkpoint(block, x, w), [tc.asarray(rng.standard_normal((3, 3))) for _ in range(2)])
+    testing.check_grads(
+        lambda x, w: checkpoint(block, x, w), [tc.asarray(rng.standard_normal((3, 3))) for _ in range(2)]
+    )
 
 
 def test_random_numbers_repeat():

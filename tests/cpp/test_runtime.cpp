@@ -213,12 +213,6 @@ void use_everything() {
   }
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr int kForks = 2;  // each copies the page tables of the sanitizer's shadow memory: seconds of kernel time
-#else
-constexpr int kForks = 30;
-#endif
-
 void forking() {
   set_num_threads(4);
   use_everything();
@@ -228,7 +222,7 @@ void forking() {
     threads.emplace_back([&] {
       while (!stop) use_everything();
     });
-  for (int round = 0; round < kForks; ++round) {
+  for (int round = 0; round < 30; ++round) {
     const int code = exit_code_of_child([] {
       use_everything();
       EXPECT(exit_code_of_child(&use_everything) == 0);
