@@ -1,4 +1,4 @@
-"""What a benchmark case is."""
+"""What a benchmark case is, and how most cases build the function to time."""
 
 from __future__ import annotations
 
@@ -33,3 +33,39 @@ class Case:
     def key(self) -> str:
         """Family and name, unique."""
         return f"{self.family} {self.name}"
+
+
+def plain(function: Callable[..., Any], *names: str) -> Builder:
+    """A builder that calls `function(framework)(*inputs)`."""
+
+    def build(lib: Any, x: Inputs) -> Callable[[], Any]:
+        call = function(lib)
+        args = [x[n] for n in names]
+        return lambda: call(*args)
+
+    return build
+
+
+def with_gradients(function: Callable[..., Any], names: tuple[str, ...], wanted: tuple[str, ...]) -> Builder:
+    """A builder for forward and backward: returns the output and the gradients of `wanted`."""
+
+    def build(lib: Any, x: Inputs) -> Callable[[], Any]:
+        call = function(lib)
+        args = [x[n] for n in names]
+        leaves = [x[n] for n in wanted]
+
+        def run() -> Any:
+            for leaf in leaves:
+                leaf.grad = None
+            y = call(*args)
+            y.backward(x["g"]) if "g" in x else y.backward()
+            return [y.detach(), *(leaf.grad for leaf in leaves)]
+
+        return run
+
+    return build
+
+
+def functional(lib: Any) -> Any:
+    """The framework's nn.functional."""
+    return lib.nn.functional

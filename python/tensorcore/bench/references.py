@@ -1,4 +1,4 @@
-"""Float64 NumPy references of the recurrent layers, gates in PyTorch's order, forward and backward."""
+"""Float64 NumPy references: softmax, and the recurrent layers with gates in PyTorch's order, forward and backward."""
 
 from __future__ import annotations
 
@@ -136,3 +136,11 @@ def adam_first_step(param: Any, grad: Any, lr: float = 1e-3, eps: float = 1e-8) 
     import numpy as np
 
     return param - lr * grad / (np.abs(grad) + eps)
+
+
+def softmax(x: Any) -> Any:
+    """Softmax of the last axis."""
+    import numpy as np
+
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
