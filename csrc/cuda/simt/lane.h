@@ -1,0 +1,104 @@
+// What a kernel on the executor can see of it: the running lane (a CUDA thread), its block, and the calls by which
+// lanes wait for each other. A lane is a fiber; all lanes of a block live on one operating-system thread.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+
+#include "cuda/simt/vector_types.h"
+
+namespace tc::simt {
+
+using Where = std::source_location;
+
+struct Block;
+struct Warp;
+struct AsyncCopies;
+
+struct Lane {
+  uint3 thread{};          // threadIdx
+  std::uint32_t rank = 0;  // of the thread in its block: x fastest
+  Block* block = nullptr;
+  Warp* warp = nullptr;
+  void* operand = nullptr;        // what it brings to the collective it waits in
+  AsyncCopies* copies = nullptr;  // its cp.async groups, made on first use
+  struct Fiber* fiber = nullptr;
+  const char* waits_for = nullptr;  // in words, null while it runs or is ready to
+  Where where;                      // of the call it waits in
+  int result = 0;                   // of a barrier with a predicate
+  bool exited = false, started = false;
+
+  std::uint32_t lane() const { return rank % 32; }
+};
+
+struct Worker {          // per operating-system thread
+  Lane* lane = nullptr;  // the one running now, null outside kernels
+};
+// Set on every thread that has run a kernel.
+extern TC_SIMT_API __thread Worker* worker __attribute__((tls_model("initial-exec")));
+
+[[gnu::always_inline]] inline Lane& lane() { return *worker->lane; }
+
+struct ThreadLayout {  // what threadIdx and its kin read; the first members of a block
+  uint3 index;         // blockIdx
+  dim3 block, grid;
+};
+[[gnu::always_inline]] inline const ThreadLayout& layout() {
+  return *reinterpret_cast<const ThreadLayout*>(worker->lane->block);
+}
+
+// ---- collectives ---------------------------------------------------------------------------------------------------
+
+// Runs once for all lanes that arrived, whose operands lie at their lane numbers; null for absent lanes.
+using Execute = void (*)(void* const* operands, std::uint32_t arrived);
+
+// Waits until every lane of `mask` that has not exited called with the same `name`, mask and place; the last one to
+// arrive runs `execute`. With `orders_memory`, accesses before it happen before accesses after it (__syncwarp).
+TC_SIMT_API void warp_collective(const char* name, std::uint32_t mask, void* operand, Execute execute,
+                                 bool orders_memory, Where where);
+
+enum class Vote { none, count, all, any };
+// __syncthreads and its voting forms: all threads of the block, all from one place.
+TC_SIMT_API int block_barrier(Vote vote, int predicate, const char* name, Where where);
+// bar.sync / bar.arrive on barrier `id` with `threads` threads.
+TC_SIMT_API void named_barrier(int id, int threads, bool waits, Where where);
+// Every thread of the grid; needs a cooperative launch.
+TC_SIMT_API void grid_barrier(Where where);
+TC_SIMT_API void cluster_arrive(Where where);
+TC_SIMT_API void cluster_wait(Where where);
+
+// Gives other lanes a turn; a lane that calls it in a loop waits for something another thread does. Raises a deadlock
+// fault when nothing can happen any more. `what` says what it waits for.
+TC_SIMT_API void poll(const char* what, Where where);
+// Tells the executor that something happened that a polling lane may wait for.
+TC_SIMT_API void progress();
+
+// Ends the launch with an error that names kernel, block, thread and place. Does not return.
+[[noreturn]] TC_SIMT_API void fault(const char* what, Where where);
+
+// ---- shared memory -------------------------------------------------------------------------------------------------
+
+inline constexpr std::size_t kSharedLimit = 227 * 1024;  // bytes a block may have on Hopper
+TC_SIMT_API void* dynamic_shared();                      // the launch's `shared` bytes
+// Storage of one __shared__ variable: the same for all threads of a block that name it by `key`.
+TC_SIMT_API void* static_shared(const void* key, const char* name, std::size_t bytes, std::size_t alignment);
+// The 32-bit address PTX uses: offset in the block's shared memory; in clusters the block's rank is in the upper bits.
+TC_SIMT_API std::uint32_t shared_address(const void* pointer, Where where = Where::current());
+TC_SIMT_API void* shared_pointer(std::uint32_t address, Where where = Where::current());
+
+// ---- memory operations the compiler's instrumentation does not see --------------------------------------------------
+
+// An access made by the executor on the lane's behalf (mma operands, async copies): checked like the kernel's own.
+TC_SIMT_API void check_access(const void* address, std::size_t bytes, bool writes, Where where);
+// Atomics that order memory: fences and flags.
+TC_SIMT_API void fence();  // __threadfence and wider
+TC_SIMT_API void synchronises(const void* address, bool acquires, bool releases);
+// Checks an atomic access; atomics do not race with each other.
+TC_SIMT_API void check_atomic(const void* address, std::size_t bytes, Where where);
+
+// cp.async: `bytes` to shared memory of which the first `filled` come from global memory and the rest are zero.
+TC_SIMT_API void copy_async(void* shared, const void* global, int bytes, int filled, Where where);
+TC_SIMT_API void commit_async();
+TC_SIMT_API void wait_async(int newest_in_flight, Where where);
+
+}  // namespace tc::simt
