@@ -1,5 +1,6 @@
 // Where an array's bytes live.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -17,6 +18,16 @@ struct Device {
 inline std::string to_string(Device device) {
   return device.type == DeviceType::cpu ? "cpu" : "cuda:" + std::to_string(device.index);
 }
+
+// What core needs of CUDA; set by cuda/runtime when the module loads.
+struct CudaHooks {
+  int (*device_count)();
+  const std::string& (*why_unavailable)();
+  void* (*allocate)(std::size_t bytes, int device);
+  void (*release)(void* data, std::size_t bytes, int device) noexcept;
+  void (*enter)(int device);  // makes it current
+};
+extern CudaHooks cuda_hooks;
 
 // Parses "cpu", "cuda" or "cuda:N"; a device this build or machine lacks raises a RuntimeError that says why.
 Device parse_device(const std::string& text);

@@ -23,6 +23,7 @@ struct Kernel<void(Args...)> {
   void operator()(Device device, Args... args) const {
     const Function f = slots[static_cast<int>(device.type)];
     check(f != nullptr, ErrorKind::runtime, name, ": no kernel on device '", to_string(device), "'");
+    if (device.type == DeviceType::cuda) cuda_hooks.enter(device.index);
     f(static_cast<Args>(args)...);
   }
 

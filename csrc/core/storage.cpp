@@ -5,20 +5,47 @@
 
 namespace tc {
 
+constinit CudaHooks cuda_hooks{};
+
 Device parse_device(const std::string& text) {
   if (text == "cpu" || text == "cpu:0") return {DeviceType::cpu, 0};
-  if (text == "cuda" || text.rfind("cuda:", 0) == 0)
-    fail(ErrorKind::runtime, "device: '", text, "' is not available, this build of tensorcore has no CUDA backend");
+  if (text == "cuda" || text.rfind("cuda:", 0) == 0) {
+    int index = 0;
+    if (text.size() > 4) {
+      const std::string digits = text.substr(5);
+      check_value(!digits.empty() && digits.size() <= 3 && digits.find_first_not_of("0123456789") == digits.npos,
+                  "device: must be 'cpu', 'cuda' or 'cuda:N', got '", text, "'");
+      index = std::stoi(digits);
+    }
+    const std::string& why = cuda_hooks.why_unavailable();
+    check(why.empty(), ErrorKind::runtime, "device: '", text, "' is not available: ", why);
+    const int count = cuda_hooks.device_count();
+    check(index < count, ErrorKind::runtime, "device: '", text, "' does not exist, there ",
+          count == 1 ? "is " : "are ", count);
+    return {DeviceType::cuda, static_cast<std::uint8_t>(index)};
+  }
   fail(ErrorKind::value, "device: must be 'cpu', 'cuda' or 'cuda:N', got '", text, "'");
 }
 
+namespace {
+void* allocate(std::size_t bytes, Device device) {
+  return device.type == DeviceType::cpu ? allocate_cpu(bytes) : cuda_hooks.allocate(bytes, device.index);
+}
+void release(void* data, std::size_t bytes, Device device) noexcept {
+  if (device.type == DeviceType::cpu)
+    free_cpu(data, bytes);
+  else
+    cuda_hooks.release(data, bytes, device.index);
+}
+}  // namespace
+
 Storage* new_storage(std::size_t bytes, Device device) {
-  void* data = allocate_cpu(bytes);
+  void* data = allocate(bytes, device);
   Storage* storage;
   try {
     storage = new Storage;
   } catch (...) {
-    free_cpu(data, bytes);
+    release(data, bytes, device);
     throw;
   }
   storage->data = data;
@@ -43,7 +70,7 @@ void delete_storage(Storage* storage) noexcept {
   if (storage->release)
     storage->release(storage);
   else
-    free_cpu(storage->data, storage->bytes);
+    release(storage->data, storage->bytes, storage->device);
   delete storage;
 }
 

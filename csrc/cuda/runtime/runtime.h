@@ -17,6 +17,7 @@ Backend chosen_backend();
 const char* name_of(Backend backend);
 // "" where CUDA can be used, else why not, in a sentence.
 const std::string& why_unavailable();
+bool is_gpu_built();  // does this build have GPU code?
 int device_count();  // 0 where CUDA cannot be used
 
 struct Properties {

@@ -54,22 +54,6 @@ TC_SIMT_INLINE int __syncthreads_or(int predicate, TC_SIMT_WHERE) {
 
 namespace tc::simt {
 
-struct Shuffled {
-  std::uint64_t value, result;
-  int source;  // lane, or -1: keeps its own value
-};
-TC_SIMT_API void execute_shuffle(void* const* operands, std::uint32_t arrived);
-
-struct Voted {
-  std::uint64_t value;
-  std::uint64_t result;
-};
-TC_SIMT_API void execute_ballot(void* const* operands, std::uint32_t arrived);
-TC_SIMT_API void execute_match_any(void* const* operands, std::uint32_t arrived);
-enum class Fold { add, min, max, umin, umax, bit_and, bit_or, bit_xor };
-TC_SIMT_API Execute execute_fold(Fold fold);
-TC_SIMT_API std::uint32_t active_lanes();
-
 template <class T>
 TC_SIMT_INLINE T shuffle(const char* name, std::uint32_t mask, T value, int source, Where where) {
   static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 8);
@@ -136,7 +120,8 @@ TC_SIMT_INLINE unsigned __match_any_sync(unsigned mask, T value, TC_SIMT_WHERE) 
   ::tc::simt::warp_collective("__match_any_sync", mask, &v, &::tc::simt::execute_match_any, false, where);
   return static_cast<unsigned>(v.result);
 }
-TC_SIMT_INLINE unsigned __activemask() { return ::tc::simt::active_lanes(); }
+// Lanes run apart from each other here, so that a mask of the calling lane alone is a true answer.
+TC_SIMT_INLINE unsigned __activemask() { return 1u << ::tc::simt::lane_id(); }
 
 TC_SIMT_INLINE int __reduce_add_sync(unsigned mask, int value, TC_SIMT_WHERE) {
   return ::tc::simt::fold("__reduce_add_sync", mask, value, ::tc::simt::Fold::add, where);

@@ -57,6 +57,22 @@ using Execute = void (*)(void* const* operands, std::uint32_t arrived);
 TC_SIMT_API void warp_collective(const char* name, std::uint32_t mask, void* operand, Execute execute,
                                  bool orders_memory, Where where);
 
+// What warp functions bring along, and the functions that serve all lanes.
+struct Shuffled {
+  std::uint64_t value, result;
+  int source;  // lane, or -1: keeps its own value
+};
+TC_SIMT_API void execute_shuffle(void* const* operands, std::uint32_t arrived);
+
+struct Voted {
+  std::uint64_t value;
+  std::uint64_t result;
+};
+TC_SIMT_API void execute_ballot(void* const* operands, std::uint32_t arrived);
+TC_SIMT_API void execute_match_any(void* const* operands, std::uint32_t arrived);
+enum class Fold { add, min, max, umin, umax, bit_and, bit_or, bit_xor };
+TC_SIMT_API Execute execute_fold(Fold fold);
+
 enum class Vote { none, count, all, any };
 // __syncthreads and its voting forms: all threads of the block, all from one place.
 TC_SIMT_API int block_barrier(Vote vote, int predicate, const char* name, Where where);
