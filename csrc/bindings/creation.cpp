@@ -3,6 +3,7 @@
 #include "bindings/bind.h"
 #include "bindings/nested.h"
 #include "core/promote.h"
+#include "ops/copy.h"
 
 namespace tc::python {
 namespace {
@@ -61,9 +62,7 @@ PyObject* asarray(PyObject*, PyObject* const* args, Py_ssize_t count) {
 PyObject* tolist(PyObject*, PyObject* tensor) {
   try {
     const Array& a = Converter<Array>::from(tensor, {"tolist", 0});
-    check(a.device().type == DeviceType::cpu, ErrorKind::runtime, "tolist: the tensor is on device '",
-          to_string(a.device()), "', call .to('cpu') first");
-    return nested_list(a);
+    return nested_list(ops::on_host(a));
   } catch (...) {
     set_error_from_exception();
     return nullptr;
@@ -72,7 +71,7 @@ PyObject* tolist(PyObject*, PyObject* tensor) {
 
 // The memory of a contiguous array as uint8, for pickling; and back, into new memory.
 Array as_bytes(const Array& x) {
-  const Array flat = x.contiguous();
+  const Array flat = ops::on_host(x).contiguous();
   return Array(flat.storage(), flat.raw(), DType::uint8, Dims{static_cast<std::int64_t>(flat.nbytes())}, Dims{1});
 }
 PyObject* from_bytes(PyObject*, PyObject* const* args, Py_ssize_t count) {

@@ -29,7 +29,7 @@ OpObject* as_op(PyObject* object) { return reinterpret_cast<OpObject*>(object); 
 bool is_scalar(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o); }  // bool is an int
 
 // A Python scalar as a 0-d array whose dtype follows the array it meets: weak promotion of the array API standard.
-Array scalar_array(const char* op, PyObject* value, DType other, Device device) {
+Array scalar_array(const char* op, PyObject* value, DType other) {
   DType dtype;
   if (PyBool_Check(value))
     dtype = other;
@@ -58,7 +58,6 @@ Array scalar_array(const char* op, PyObject* value, DType other, Device device) 
     if (fits) *out.data<T>() = static_cast<T>(v);
   });
   check(fits, ErrorKind::overflow, op, ": the Python int does not fit in ", name_of(dtype));
-  check(device.type == DeviceType::cpu, ErrorKind::runtime, op, ": scalars on device '", to_string(device), "'");
   return out;
 }
 
@@ -84,7 +83,7 @@ bool gather(const OpInfo& info, PyObject* const* args, Operands& operands) {
       operands.arrays[i] = &as_tensor(args[i])->array;
     } else if (is_scalar(args[i])) {
       const Array& other = as_tensor(like)->array;
-      operands.scalars[i] = scalar_array(info.name, args[i], other.dtype(), other.device());
+      operands.scalars[i] = scalar_array(info.name, args[i], other.dtype());
       operands.arrays[i] = &operands.scalars[i];
     } else {
       PyObject* tensor = convert_operand(args[i], like);

@@ -284,15 +284,19 @@ Py_ssize_t length(PyObject* self) {
 
 // The only element, as a Python scalar; null with an error naming `what` when there is not exactly one.
 PyObject* only_element(PyObject* self, const char* what) {
-  const Array& a = as_tensor(self)->array;
+  Array a = as_tensor(self)->array;
   if (a.size() != 1) {
     PyErr_Format(PyExc_TypeError, "%s: only tensors of one element convert to a scalar, got %lld elements", what,
                  static_cast<long long>(a.size()));
     return nullptr;
   }
   if (a.device().type != DeviceType::cpu) {
-    PyErr_Format(PyExc_TypeError, "%s: the tensor is on another device, call .to('cpu') first", what);
-    return nullptr;
+    try {
+      a = ops::on_host(a);
+    } catch (...) {
+      set_error_from_exception();
+      return nullptr;
+    }
   }
   PyObject* out = nullptr;
   dispatch(All{}, a.dtype(), [&]<class T>() {

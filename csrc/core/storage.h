@@ -13,6 +13,7 @@ struct Storage {
   void* data = nullptr;
   std::size_t bytes = 0;
   Device device;
+  bool pinned = false;                  // host memory that copies to and from a device need not wait for
   bool read_only = false;               // memory lent by someone who forbids writing (DLPack, buffer protocol)
   void (*release)(Storage*) = nullptr;  // returns the memory to whoever lent it; null: it came from our allocator
   void* lender = nullptr;

@@ -56,19 +56,19 @@ inline void for_lanes(std::int64_t begin, std::int64_t end, Body&& body) {
 }
 
 template <class T>
-void sgd_chunk(const SgdStep& s, const OptimPart& part, std::int64_t begin, std::int64_t end) {
+void sgd_chunk(const SgdStep& s, const OptimClock& clock, const OptimPart& part, std::int64_t begin, std::int64_t end) {
   using A = Acc<T>;
   using V = simd::Vec<A>;
   T *const param = reinterpret_cast<T*>(part.param), *const velocity = reinterpret_cast<T*>(part.states[0]);
   const T* const grad = reinterpret_cast<const T*>(part.grad);
-  const V sign(s.maximize ? A(-1) : A(1)), decay(static_cast<A>(s.weight_decay)), lr(static_cast<A>(-s.lr));
+  const V sign(s.maximize ? A(-1) : A(1)), decay(static_cast<A>(s.weight_decay)), lr(static_cast<A>(-clock.lr));
   const V momentum(static_cast<A>(s.momentum)), fresh(static_cast<A>(1 - s.dampening));
   for_lanes<T>(begin, end, [&](Lanes<T> at) {
     const V p = at.load(param);
     V g = at.load(grad) * sign;
     if (s.weight_decay != 0) g = simd::fma(decay, p, g);
     if (velocity) {
-      const V v = s.first ? g : simd::fma(momentum, at.load(velocity), fresh * g);
+      const V v = clock.step == 1 ? g : simd::fma(momentum, at.load(velocity), fresh * g);
       at.store(velocity, v);
       g = s.nesterov ? simd::fma(momentum, v, g) : v;
     }
@@ -77,16 +77,16 @@ void sgd_chunk(const SgdStep& s, const OptimPart& part, std::int64_t begin, std:
 }
 
 template <class T>
-void adam_chunk(const AdamStep& s, const OptimPart& part, std::int64_t begin, std::int64_t end) {
+void adam_chunk(const AdamStep& s, const AdamStep::Factors& f, const OptimPart& part, std::int64_t begin, std::int64_t end) {
   using A = Acc<T>;
   using V = simd::Vec<A>;
   T *const param = reinterpret_cast<T*>(part.param), *const mean = reinterpret_cast<T*>(part.states[0]);
   T *const square = reinterpret_cast<T*>(part.states[1]), *const peak = reinterpret_cast<T*>(part.states[2]);
   const T* const grad = reinterpret_cast<const T*>(part.grad);
   const bool decays = s.weight_decay != 0;
-  const V sign(s.maximize ? A(-1) : A(1)), decay(static_cast<A>(s.weight_decay)), shrink(static_cast<A>(s.shrink));
+  const V sign(s.maximize ? A(-1) : A(1)), decay(static_cast<A>(s.weight_decay)), shrink(static_cast<A>(f.shrink));
   const V fresh1(static_cast<A>(1 - s.beta1)), beta2(static_cast<A>(s.beta2)), fresh2(static_cast<A>(1 - s.beta2));
-  const V step(static_cast<A>(-s.step_size)), correction(static_cast<A>(s.root_correction)), eps(static_cast<A>(s.eps));
+  const V step(static_cast<A>(-f.step_size)), correction(static_cast<A>(f.root_correction)), eps(static_cast<A>(s.eps));
   for_lanes<T>(begin, end, [&](Lanes<T> at) {
     V p = at.load(param), g = at.load(grad) * sign;
     if (decays && s.decoupled)
@@ -106,14 +106,15 @@ void adam_chunk(const AdamStep& s, const OptimPart& part, std::int64_t begin, st
   });
 }
 
-void sgd_step(const SgdStep& settings, std::span<const OptimPart> parts) {
+void sgd_step(const SgdStep& settings, const OptimClock* clock, std::span<const OptimPart> parts) {
   for_chunks(parts, [&]<class T>(const OptimPart& part, std::int64_t begin, std::int64_t end) {
-    sgd_chunk<T>(settings, part, begin, end);
+    sgd_chunk<T>(settings, *clock, part, begin, end);
   });
 }
-void adam_step(const AdamStep& settings, std::span<const OptimPart> parts) {
+void adam_step(const AdamStep& settings, const OptimClock* clock, std::span<const OptimPart> parts) {
+  const AdamStep::Factors factors = settings.factors(*clock);
   for_chunks(parts, [&]<class T>(const OptimPart& part, std::int64_t begin, std::int64_t end) {
-    adam_chunk<T>(settings, part, begin, end);
+    adam_chunk<T>(settings, factors, part, begin, end);
   });
 }
 

@@ -1,8 +1,7 @@
 // Copies between any two layouts and dtypes. Contiguous ones go through the driver's copy; transposes through tiles of
 // shared memory, so that both sides use whole 128-byte lines; the rest chunk by chunk.
-#include "ops/copy.h"
-
 #include "cuda/loop.h"
+#include "ops/copy.h"
 
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
@@ -65,14 +64,14 @@ __global__ void __launch_bounds__(kThreads) move_elements(Loop<2> loop, Operand 
     store_some<Word>(values, to.data, at[0], loop.step[0], count);
 }
 
-// A stack of transposes: axis `near` is contiguous in the source, `inner` in the destination. Tiles of 32 x 32, padded by
-// one column against bank conflicts; each warp moves rows of 32.
+// A stack of transposes: axis `near` is contiguous in the source, `inner` in the destination. Tiles of 32 x 32, padded
+// by one column against bank conflicts; each warp moves rows of 32.
 constexpr int kTile = 32, kRows = 8;
 
 struct TransposeShape {
-  std::int64_t near, inner;                             // extents
+  std::int64_t near, inner;                               // extents
   std::int64_t from_near, from_inner, to_near, to_inner;  // strides
-  Loop<2> batch;                                        // the other axes, one chunk per matrix
+  Loop<2> batch;                                          // the other axes, one chunk per matrix
 };
 
 template <class Word>
@@ -118,12 +117,13 @@ bool transposed(const LoopPlan<2>& plan, Array& to, const Array& from) {
   const std::int64_t tiles_near = (plan.shape[near] + kTile - 1) / kTile;
   const std::int64_t tiles_inner = (plan.shape[inner] + kTile - 1) / kTile;
   if (matrices > 65535 || tiles_near > 65535 || tiles_inner > INT32_MAX) return false;
-  const TransposeShape shape{plan.shape[near],       plan.shape[inner],       plan.strides[1][near], plan.strides[1][inner],
-                             plan.strides[0][near], plan.strides[0][inner], Loop<2>(rest, 1)};
-  launch<transpose<Word>>({dim3(static_cast<unsigned>(tiles_inner), static_cast<unsigned>(tiles_near),
-                                static_cast<unsigned>(matrices)),
-                           kTile * kRows},
-                          shape, to.data<Word>(), from.data<Word>());
+  const TransposeShape shape{plan.shape[near],       plan.shape[inner],     plan.strides[1][near],
+                             plan.strides[1][inner], plan.strides[0][near], plan.strides[0][inner],
+                             Loop<2>(rest, 1)};
+  launch<transpose<Word>>(
+      {dim3(static_cast<unsigned>(tiles_inner), static_cast<unsigned>(tiles_near), static_cast<unsigned>(matrices)),
+       kTile * kRows},
+      shape, to.data<Word>(), from.data<Word>());
   return true;
 }
 

@@ -14,7 +14,9 @@ using Result = std::conditional_t<ops::kReturnsBool<Op>, bool, C>;
 
 // Elements per chunk: 16 bytes of the compute type, or of half types where all operands are.
 template <class C>
-constexpr int kChunk = sizeof(C) == 8 ? 2 : sizeof(C) == 4 ? 4 : 16;
+constexpr int kChunk = sizeof(C) == 8   ? 2
+                       : sizeof(C) == 4 ? 4
+                                        : 16;
 constexpr int kChunksPerThread = 2;  // loads of both are under way before the first result
 
 template <class C, int N>
@@ -64,8 +66,7 @@ template <class Op, class C, int N, int V>
 void launch_elementwise(const LoopPlan<N + 1>& plan, Operands<C, N> operands, const Params& params) {
   Loop<N + 1> loop(plan, V);
   for (int k = 0; k <= N; ++k)
-    operands.at[k].chunked =
-        loop.moves_chunks(k, operands.at[k].data, itemsize(operands.at[k].dtype), V);
+    operands.at[k].chunked = loop.moves_chunks(k, operands.at[k].data, itemsize(operands.at[k].dtype), V);
   const std::int64_t per_block = kThreads * kChunksPerThread;
   launch<elementwise<Op, C, N, V>>({dim3(static_cast<unsigned>((loop.chunks + per_block - 1) / per_block)), kThreads},
                                    loop, operands, params);

@@ -28,10 +28,10 @@ struct Loop {
   bool large = false;                  // indices need 64 bits
   std::int64_t chunks = 0, inner = 1;  // in all; elements along the innermost axis
   std::int64_t chunks_per_row = 1;
-  Divisor per_row, extents[kMaxNdim];           // outermost first
+  Divisor per_row, extents[kMaxNdim];  // outermost first
   std::int64_t wide_extents[kMaxNdim];
-  std::int64_t strides[N][kMaxNdim];            // of the outer axes, in elements
-  std::int64_t step[N];                         // along the innermost axis
+  std::int64_t strides[N][kMaxNdim];  // of the outer axes, in elements
+  std::int64_t step[N];               // along the innermost axis
 
   Loop(const LoopPlan<N>& plan, int chunk) {
     outer = plan.ndim > 0 ? plan.ndim - 1 : 0;

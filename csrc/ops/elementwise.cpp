@@ -22,10 +22,13 @@ Array input_for(const Array& x, const Dims& shape, const Array& y, const Array* 
 
 Array where(const Array& condition, const Array& a, const Array& b) {
   check_type(is_bool(condition.dtype()), "where: condition must be bool, got ", name_of(condition.dtype()));
-  check_same_device(condition, a, "where");
-  check_same_device(a, b, "where");
+  Device device = common_device(a, b, "where");
+  const Array& like = a.device() == device ? a : b;
+  device = common_device(condition, like, "where");
+  common_device(condition, a.device() == device ? a : b, "where");
   const Dims shape = broadcast_shapes(condition.shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
-  Array y = empty_for_elementwise(a, shape, promote(a.dtype(), b.dtype()));
+  const Array& laid_out = a.device() == device ? a : b.device() == device ? b : condition;
+  Array y = empty_for_elementwise(laid_out, shape, promote(a.dtype(), b.dtype()));
   if (y.size())
     kernels::where(y.device(), condition.broadcast_to(shape, "where"), a.broadcast_to(shape, "where"),
                    b.broadcast_to(shape, "where"), y);

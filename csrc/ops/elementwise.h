@@ -65,19 +65,21 @@ Array binary(const Array& a, const Array& b, const Params& params, Array* out) {
     if (a.shape() != b.shape()) broadcast_shapes(a.shape(), b.shape(), Op::name);  // an error names this op
     return binary<typename Op::swapped>(b, a, params, out);
   } else {
-    check_same_device(a, b, Op::name);
+    const Device device = common_device(a, b, Op::name);
     const DType dtype = compute_dtype<Op>(promote(a.dtype(), b.dtype()));
     const DType result = kReturnsBool<Op> ? DType::boolean : dtype;
     const bool same = a.shape() == b.shape();
     const Dims shape = same ? a.shape() : broadcast_shapes(a.shape(), b.shape(), Op::name);
-    Array y = result_array(Op::name, shape, result, a.shape() == shape ? a : b, out);
+    const Array& like = a.shape() == shape && a.device() == device ? a : b;
+    if (out) check_same_device(*out, like, Op::name);
+    Array y = result_array(Op::name, shape, result, like, out);
     if (y.size() == 0) return y;
     const bool aligned = same && !out;
     if (aligned) [[likely]] {
-      kernels::binary<Op>(a.device(), a, b, y, params);
+      kernels::binary<Op>(device, a, b, y, params);
     } else {
       const Array first = input_for(a, shape, y, out, Op::name), second = input_for(b, shape, y, out, Op::name);
-      kernels::binary<Op>(a.device(), first, second, y, params);
+      kernels::binary<Op>(device, first, second, y, params);
     }
     return y;
   }

@@ -100,18 +100,33 @@ class Parts {
 };
 
 template <class Settings>
-void run(const Kernel<void(const Settings&, std::span<const OptimPart>)>& kernel, const char* op,
-         const Settings& settings, const Arrays& params, std::span<const List> others) {
+void run(const Kernel<void(const Settings&, const OptimClock*, std::span<const OptimPart>)>& kernel, const char* op,
+         const Settings& settings, double lr, std::int64_t step, const std::optional<Array>& clock,
+         const Arrays& params, std::span<const List> others) {
+  check_value(clock || step >= 1, op, ": step counts from 1, got ", step);
+  if (clock)
+    check_value(clock->dtype() == DType::float64 && clock->shape() == Dims{2} && clock->is_contiguous(), op,
+                ": clock must be a contiguous float64 array of shape (2,), got ", name_of(clock->dtype()), " of shape ",
+                clock->shape());
   const Parts parts(op, params, others);
   if (params.empty()) return;
-  kernel(params[0].device(), settings, parts.parts());
+  const Device device = params[0].device();
+  if (clock) check_same_device(params[0], *clock, op);
+  Array now = clock ? *clock : Array::empty({2}, DType::float64);
+  if (!clock) {
+    now.data<double>()[0] = lr;
+    now.data<double>()[1] = static_cast<double>(step);
+    now = to_device(now, device, false);
+  }
+  kernel(device, settings, reinterpret_cast<const OptimClock*>(now.raw()), parts.parts());
   parts.finish();
 }
 
 }  // namespace
 
 void sgd_step(const Arrays& params, const Arrays& grads, const Arrays& velocities, double lr, double momentum,
-              double dampening, double weight_decay, bool nesterov, bool maximize, bool first_step) {
+              double dampening, double weight_decay, bool nesterov, bool maximize, std::int64_t step,
+              const std::optional<Array>& clock) {
   constexpr const char* kOp = "sgd_step";
   check_value(!nesterov || (momentum > 0 && dampening == 0), kOp,
               ": nesterov requires a momentum and zero dampening, got momentum ", momentum, " and dampening ",
@@ -119,33 +134,22 @@ void sgd_step(const Arrays& params, const Arrays& grads, const Arrays& velocitie
   check_value(momentum != 0 || velocities.empty(), kOp, ": without momentum there are no velocities, got ",
               velocities.size());
   const List lists[] = {{"grads", &grads}, {"velocities", &velocities}};
-  run(kernels::sgd_step, kOp, SgdStep{lr, momentum, dampening, weight_decay, nesterov, maximize, first_step}, params,
+  run(kernels::sgd_step, kOp, SgdStep{momentum, dampening, weight_decay, nesterov, maximize}, lr, step, clock, params,
       std::span(lists, momentum != 0 ? 2 : 1));
 }
 
 void adam_step(const Arrays& params, const Arrays& grads, const Arrays& exp_avgs, const Arrays& exp_avg_sqs,
                const Arrays& max_exp_avg_sqs, std::int64_t step, double lr, double beta1, double beta2, double eps,
-               double weight_decay, bool decoupled, bool amsgrad, bool maximize) {
+               double weight_decay, bool decoupled, bool amsgrad, bool maximize, const std::optional<Array>& clock) {
   constexpr const char* kOp = "adam_step";
-  check_value(step >= 1, kOp, ": step counts from 1, got ", step);
   check_value(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, kOp, ": betas must lie in [0, 1), got ", beta1,
               " and ", beta2);
   check_value(amsgrad || max_exp_avg_sqs.empty(), kOp, ": max_exp_avg_sqs belong to amsgrad, got ",
               max_exp_avg_sqs.size());
-  const auto count = static_cast<double>(step);
-  const AdamStep settings{lr / (1 - std::pow(beta1, count)),
-                          beta1,
-                          beta2,
-                          eps,
-                          weight_decay,
-                          std::sqrt(1 - std::pow(beta2, count)),
-                          1 - lr * weight_decay,
-                          decoupled,
-                          amsgrad,
-                          maximize};
+  const AdamStep settings{beta1, beta2, eps, weight_decay, decoupled, amsgrad, maximize};
   const List lists[] = {
       {"grads", &grads}, {"exp_avgs", &exp_avgs}, {"exp_avg_sqs", &exp_avg_sqs}, {"max_exp_avg_sqs", &max_exp_avg_sqs}};
-  run(kernels::adam_step, kOp, settings, params, std::span(lists, amsgrad ? 4 : 3));
+  run(kernels::adam_step, kOp, settings, lr, step, clock, params, std::span(lists, amsgrad ? 4 : 3));
 }
 
 }  // namespace tc::ops

@@ -2,6 +2,7 @@
 
 from . import (
     autograd,
+    cuda,
     data,
     nn,
     printing,

@@ -35,7 +35,7 @@ def to_float64(x: Any) -> Any:
         return tuple(to_float64(v) for v in x)
     if not isinstance(x, Tensor):
         return np.asarray(x)
-    x = x.detach()
+    x = _core.to_device(x.detach(), _core.Device("cpu"), False)
     if x.dtype.kind == "float":
         x = _core.astype(x, _core.float64, False)
     return np.array(x)

@@ -30,10 +30,11 @@ class Sgd:
     def __init__(self, params, lr=0.1, **options):
         self.options = {"momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False}
         self.options |= options
-        self.lr, self.first = lr, True
+        self.lr, self.steps = lr, 0
         self.velocities = [tc.zeros_like(p) for p in params] if self.options["momentum"] else []
 
     def step(self, params, grads):
+        self.steps += 1
         o = self.options
         _core.sgd_step(
             params,
@@ -45,9 +46,9 @@ class Sgd:
             o["weight_decay"],
             o["nesterov"],
             o["maximize"],
-            self.first,
+            self.steps,
+            None,
         )
-        self.first = False
 
 
 class Adam:
@@ -75,6 +76,7 @@ class Adam:
             o["decoupled"],
             o["amsgrad"],
             o["maximize"],
+            None,
         )
 
 
@@ -179,16 +181,16 @@ def test_autograd_sees_the_change(kind):
 
 
 def test_no_parameters():
-    _core.sgd_step((), (), (), 0.1, 0.0, 0.0, 0.0, False, False, True)
-    _core.adam_step((), (), (), (), (), 1, 0.1, 0.9, 0.999, 1e-8, 0.0, False, False, False)
+    _core.sgd_step((), (), (), 0.1, 0.0, 0.0, 0.0, False, False, 1, None)
+    _core.adam_step((), (), (), (), (), 1, 0.1, 0.9, 0.999, 1e-8, 0.0, False, False, False, None)
 
 
 def sgd(params, grads, velocities=(), momentum=0.0, nesterov=False, dampening=0.0):
-    _core.sgd_step(params, grads, velocities, 0.1, momentum, dampening, 0.0, nesterov, False, True)
+    _core.sgd_step(params, grads, velocities, 0.1, momentum, dampening, 0.0, nesterov, False, 1, None)
 
 
 def adam(params, grads, means, squares, peaks=(), step=1, amsgrad=False, beta2=0.99):
-    _core.adam_step(params, grads, means, squares, peaks, step, 0.1, 0.9, beta2, 1e-8, 0.0, False, amsgrad, False)
+    _core.adam_step(params, grads, means, squares, peaks, step, 0.1, 0.9, beta2, 1e-8, 0.0, False, amsgrad, False, None)
 
 
 def test_errors_come_before_any_write():

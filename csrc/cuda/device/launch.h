@@ -30,7 +30,7 @@ constexpr std::string_view kernel_name_in(std::string_view text) {
   const std::size_t start = text.find("Kernel = ");
   if (start == text.npos) return text;
   text.remove_prefix(start + 9);
-  text = text.substr(0, text.find_first_of("];", text.rfind('>') == text.npos ? 0 : text.rfind('>')));
+  text = text.substr(0, text.rfind(']'));
   if (text.starts_with("&")) text.remove_prefix(1);
   std::size_t depth = 0, name = 0;  // drop the namespaces before the name
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -41,8 +41,12 @@ constexpr std::string_view kernel_name_in(std::string_view text) {
   return text.substr(name);
 }
 template <auto Kernel>
+constexpr const char* described() {
+  return __PRETTY_FUNCTION__;
+}
+template <auto Kernel>
 std::string_view kernel_name() {
-  return kernel_name_in(__PRETTY_FUNCTION__);
+  return kernel_name_in(described<Kernel>());
 }
 
 template <auto Kernel, class... Parameters, class... Arguments>

@@ -28,7 +28,7 @@ struct Driver {
   // Stream-ordered, from a pool that keeps what is freed. Null when there is no memory.
   virtual void* allocate(std::size_t bytes, void* stream) = 0;
   virtual void release(void* data, std::size_t bytes, void* stream) noexcept = 0;
-  virtual void trim() = 0;              // gives what the pool keeps back to the device
+  virtual void trim() = 0;             // gives what the pool keeps back to the device
   virtual std::size_t reserved() = 0;  // bytes the pool took from the device
   virtual MemoryInfo memory_info() = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes, void* stream) = 0;

@@ -45,8 +45,13 @@ class GpuDriver final : public Driver {
     if (p.multiprocessors) return p;
     cudaDeviceProp got;
     succeed(cudaGetDeviceProperties(&got, device), "properties");
-    p = {got.name,     got.major, got.minor, got.multiProcessorCount, got.sharedMemPerBlockOptin,
-         static_cast<std::size_t>(got.l2CacheSize), got.totalGlobalMem};
+    p = {got.name,
+         got.major,
+         got.minor,
+         got.multiProcessorCount,
+         got.sharedMemPerBlockOptin,
+         static_cast<std::size_t>(got.l2CacheSize),
+         got.totalGlobalMem};
     return p;
   }
   void set_device(int device) override { succeed(cudaSetDevice(device), "set_device"); }
@@ -107,8 +112,8 @@ class GpuDriver final : public Driver {
 
   void copy(void* to, const void* from, std::size_t bytes, void* stream) override {
     succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, as_stream(stream)), "copy");
-    // The library returns early for pageable host memory as a destination only after the bytes are there, and for pinned
-    // memory before: whoever reads a pinned tensor synchronises, as documented.
+    // The library returns early for pageable host memory as a destination only after the bytes are there, and for
+    // pinned memory before: whoever reads a pinned tensor synchronises, as documented.
   }
   void fill(void* to, int value, std::size_t bytes, void* stream) override {
     succeed(cudaMemsetAsync(to, value, bytes, as_stream(stream)), "fill");

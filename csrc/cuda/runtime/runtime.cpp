@@ -30,8 +30,7 @@ Choice choose() {
 #if TENSORCORE_HAS_SIMT_CHECK
     return {Backend::simt_check, ""};
 #else
-    return {Backend::none,
-            "TENSORCORE_CUDA=simt-check needs a build with the CMake option TENSORCORE_SIMT_CHECK=ON"};
+    return {Backend::none, "TENSORCORE_CUDA=simt-check needs a build with the CMake option TENSORCORE_SIMT_CHECK=ON"};
 #endif
   }
   if (!wanted.empty() && wanted != "gpu")
@@ -231,7 +230,8 @@ namespace {
 const bool hooked = [] {
   cuda_hooks = {&device_count, &why_unavailable, &allocate, &release, [](int device) {
                   if (device != thread_state().device) set_device(device);
-                }};
+                },
+                &copy_bytes, [] { synchronize_stream(current_stream_handle()); }, &allocate_pinned, &release_pinned};
   return true;
 }();
 }  // namespace

@@ -18,7 +18,7 @@ const char* name_of(Backend backend);
 // "" where CUDA can be used, else why not, in a sentence.
 const std::string& why_unavailable();
 bool is_gpu_built();  // does this build have GPU code?
-int device_count();  // 0 where CUDA cannot be used
+int device_count();   // 0 where CUDA cannot be used
 
 struct Properties {
   std::string name;

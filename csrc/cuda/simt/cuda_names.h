@@ -19,10 +19,10 @@
 #define __restrict __restrict__
 #define __grid_constant__
 
-#define threadIdx (::tc::simt::lane().thread)
-#define blockIdx (::tc::simt::layout().index)
-#define blockDim (::tc::simt::layout().block)
-#define gridDim (::tc::simt::layout().grid)
+#define threadIdx (::tc::simt::thread_index())
+#define blockIdx (::tc::simt::block_index())
+#define blockDim (::tc::simt::block_extents())
+#define gridDim (::tc::simt::grid_extents())
 inline constexpr int warpSize = 32;
 
 // `TC_SHARED(float, tile, [32][33]);` declares what `__shared__ float tile[32][33];` does under nvcc.
@@ -63,7 +63,6 @@ TC_SIMT_INLINE T shuffle(const char* name, std::uint32_t mask, T value, int sour
   std::memcpy(&value, &s.result, sizeof(T));
   return value;
 }
-TC_SIMT_INLINE int lane_id() { return static_cast<int>(lane().rank % 32); }
 
 template <class T>
 TC_SIMT_INLINE T fold(const char* name, std::uint32_t mask, T value, Fold how, Where where) {
@@ -79,22 +78,22 @@ TC_SIMT_INLINE void __syncwarp(unsigned mask = 0xffffffffu, TC_SIMT_WHERE) {
 }
 template <class T>
 TC_SIMT_INLINE T __shfl_sync(unsigned mask, T value, int source, int width = 32, TC_SIMT_WHERE) {
-  const int me = ::tc::simt::lane_id();
+  const int me = ::tc::simt::lane_number();
   return ::tc::simt::shuffle("__shfl_sync", mask, value, (me & ~(width - 1)) | (source & (width - 1)), where);
 }
 template <class T>
 TC_SIMT_INLINE T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, TC_SIMT_WHERE) {
-  const int me = ::tc::simt::lane_id(), from = me - static_cast<int>(delta);
+  const int me = ::tc::simt::lane_number(), from = me - static_cast<int>(delta);
   return ::tc::simt::shuffle("__shfl_up_sync", mask, value, from >= (me & ~(width - 1)) ? from : -1, where);
 }
 template <class T>
 TC_SIMT_INLINE T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, TC_SIMT_WHERE) {
-  const int me = ::tc::simt::lane_id(), from = me + static_cast<int>(delta);
+  const int me = ::tc::simt::lane_number(), from = me + static_cast<int>(delta);
   return ::tc::simt::shuffle("__shfl_down_sync", mask, value, from <= (me | (width - 1)) ? from : -1, where);
 }
 template <class T>
 TC_SIMT_INLINE T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32, TC_SIMT_WHERE) {
-  const int me = ::tc::simt::lane_id(), from = me ^ lanes;
+  const int me = ::tc::simt::lane_number(), from = me ^ lanes;
   return ::tc::simt::shuffle("__shfl_xor_sync", mask, value, from <= (me | (width - 1)) ? from : -1, where);
 }
 TC_SIMT_INLINE unsigned __ballot_sync(unsigned mask, int predicate, TC_SIMT_WHERE) {
@@ -121,7 +120,7 @@ TC_SIMT_INLINE unsigned __match_any_sync(unsigned mask, T value, TC_SIMT_WHERE) 
   return static_cast<unsigned>(v.result);
 }
 // Lanes run apart from each other here, so that a mask of the calling lane alone is a true answer.
-TC_SIMT_INLINE unsigned __activemask() { return 1u << ::tc::simt::lane_id(); }
+TC_SIMT_INLINE unsigned __activemask() { return 1u << ::tc::simt::lane_number(); }
 
 TC_SIMT_INLINE int __reduce_add_sync(unsigned mask, int value, TC_SIMT_WHERE) {
   return ::tc::simt::fold("__reduce_add_sync", mask, value, ::tc::simt::Fold::add, where);

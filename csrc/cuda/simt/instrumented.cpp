@@ -40,3 +40,34 @@ TC_ANNOUNCED(func_entry)(void*) {}
 TC_ANNOUNCED(func_exit)(void*) {}
 TC_ANNOUNCED(vptr_update)(void**, void*) {}
 TC_ANNOUNCED(vptr_read)(void**) {}
+
+// Atomics of host code that is compiled along with kernels (reference counts): done as they are.
+#define TC_ATOMIC_UPDATE(bits, T, name)                                     \
+  TC_ANNOUNCED_AS(T, atomic##bits##_##name)(volatile T * p, T value, int) { \
+    return __atomic_##name(p, value, __ATOMIC_SEQ_CST);                     \
+  }
+#define TC_ANNOUNCED_AS(type, name) extern "C" [[gnu::visibility("default")]] type __tsan_##name
+#define TC_ATOMIC(bits, T)                                                                                           \
+  TC_ANNOUNCED_AS(T, atomic##bits##_load)(const volatile T* p, int) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); } \
+  TC_ANNOUNCED_AS(void, atomic##bits##_store)(volatile T * p, T value, int) {                                        \
+    __atomic_store_n(p, value, __ATOMIC_SEQ_CST);                                                                    \
+  }                                                                                                                  \
+  TC_ANNOUNCED_AS(T, atomic##bits##_exchange)(volatile T * p, T value, int) {                                        \
+    return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);                                                          \
+  }                                                                                                                  \
+  TC_ATOMIC_UPDATE(bits, T, fetch_add)                                                                               \
+  TC_ATOMIC_UPDATE(bits, T, fetch_sub)                                                                               \
+  TC_ATOMIC_UPDATE(bits, T, fetch_and)                                                                               \
+  TC_ATOMIC_UPDATE(bits, T, fetch_or)                                                                                \
+  TC_ATOMIC_UPDATE(bits, T, fetch_xor)                                                                               \
+  TC_ANNOUNCED_AS(int, atomic##bits##_compare_exchange_strong)(volatile T * p, T * expected, T value, int, int) {    \
+    return __atomic_compare_exchange_n(p, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);               \
+  }                                                                                                                  \
+  TC_ANNOUNCED_AS(int, atomic##bits##_compare_exchange_weak)(volatile T * p, T * expected, T value, int, int) {      \
+    return __atomic_compare_exchange_n(p, expected, value, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                \
+  }
+TC_ATOMIC(8, unsigned char)
+TC_ATOMIC(16, unsigned short)
+TC_ATOMIC(32, unsigned)
+TC_ATOMIC(64, unsigned long)
+TC_ANNOUNCED_AS(void, atomic_thread_fence)(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }

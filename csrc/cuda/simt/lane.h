@@ -37,15 +37,26 @@ struct Worker {          // per operating-system thread
 // Set on every thread that has run a kernel.
 extern TC_SIMT_API __thread Worker* worker __attribute__((tls_model("initial-exec")));
 
-[[gnu::always_inline]] inline Lane& lane() { return *worker->lane; }
-
-struct ThreadLayout {  // what threadIdx and its kin read; the first members of a block
+struct ThreadLayout {  // the first members of a block
   uint3 index;         // blockIdx
   dim3 block, grid;
 };
-[[gnu::always_inline]] inline const ThreadLayout& layout() {
+
+// threadIdx and its kin. In instrumented kernels they are calls to plain code, so that reading them is not taken for an
+// access of the kernel's.
+#if defined(__SANITIZE_THREAD__)
+#define TC_SIMT_LAYOUT [[gnu::noinline]] __attribute__((no_sanitize("thread"))) static
+#else
+#define TC_SIMT_LAYOUT [[gnu::always_inline]] inline
+#endif
+TC_SIMT_LAYOUT const ThreadLayout& layout() {
   return *reinterpret_cast<const ThreadLayout*>(worker->lane->block);
 }
+[[maybe_unused]] TC_SIMT_LAYOUT uint3 thread_index() { return worker->lane->thread; }
+[[maybe_unused]] TC_SIMT_LAYOUT uint3 block_index() { return layout().index; }
+[[maybe_unused]] TC_SIMT_LAYOUT dim3 block_extents() { return layout().block; }
+[[maybe_unused]] TC_SIMT_LAYOUT dim3 grid_extents() { return layout().grid; }
+[[maybe_unused]] TC_SIMT_LAYOUT int lane_number() { return static_cast<int>(worker->lane->rank % 32); }
 
 // ---- collectives ---------------------------------------------------------------------------------------------------
 

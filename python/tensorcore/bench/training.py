@@ -50,9 +50,9 @@ def _updater(lib: Any, kind: str, params: list[Any]) -> Callable[[], None]:
         taken += 1
         grads = [p.grad for p in params]
         if kind == "adam":
-            lib._core.adam_step(params, grads, *states, (), taken, _LR, *_BETAS, _EPS, 0.0, False, False, False)
+            lib._core.adam_step(params, grads, *states, (), taken, _LR, *_BETAS, _EPS, 0.0, False, False, False, None)
         else:
-            lib._core.sgd_step(params, grads, *states, _LR, _MOMENTUM, 0.0, 0.0, False, False, taken == 1)
+            lib._core.sgd_step(params, grads, *states, _LR, _MOMENTUM, 0.0, 0.0, False, False, taken, None)
 
     return update
 

@@ -67,26 +67,98 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Any = None) -
     return x if device is None else to_device(x, device)
 
 
-def to_device(x: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
-    """The tensor on `device`: itself if it is there. `stream` must be None.
+@differentiable(x=lambda g, source: to_device(g, source))
+def _moved(x: Any, device: Any, source: Any, non_blocking: Any) -> Any:
+    return _core.to_device(x, device, non_blocking)
 
-    Raises RuntimeError for a device that this build or machine lacks.
-    """
-    if stream is not None:
-        raise ValueError(f"to_device: stream must be None, got {stream!r}")
+
+def _move(x: Tensor, device: Any, op: str, non_blocking: bool = False) -> Tensor:
+    check_tensors(op, x=x)
     target = _core.Device(device) if isinstance(device, str) else device
     if not isinstance(target, _core.Device):
-        raise TypeError(f"to_device: device must be a Device or its name, got {type(device).__name__}")
-    if target != x.device:
-        raise RuntimeError(f"to_device: cannot move a tensor from device '{x.device}' to '{target}'")
-    return x
+        raise TypeError(f"{op}: device must be a Device or its name, got {type(device).__name__}")
+    return x if target == x.device else _moved(x, target, x.device, non_blocking)
 
 
-def to(x: Tensor, target: Any, /) -> Tensor:
-    """The tensor converted to a dtype, or moved to a device, whichever `target` is."""
+def to_device(x: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """The tensor on `device`: itself if it is there, else a row-major copy. Gradients move back.
+
+    `stream` must be None or, for a CUDA device, a `tc.cuda.Stream` to copy in. Raises RuntimeError for a
+    device that this build or machine lacks.
+    """
+    if stream is None:
+        return _move(x, device, "to_device")
+    from ..cuda import Stream
+
+    if not isinstance(stream, Stream):
+        raise ValueError(f"to_device: stream must be None or a tc.cuda.Stream, got {stream!r}")
+    with stream:
+        return _move(x, device, "to_device")
+
+
+def to(
+    x: Tensor,
+    target: Any = None,
+    /,
+    dtype: Any = None,
+    *,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+) -> Tensor:
+    """The tensor with another dtype, on another device, or both: `x.to("cuda")`, `x.to(tc.float16)`.
+
+    The tensor itself where nothing changes and `copy` is False. With `non_blocking`, a copy between pinned
+    host memory and a CUDA device may still be under way on return: synchronise the stream before the host
+    reads or changes that memory.
+    """
+    check_tensors("to", x=x)
     if isinstance(target, _core.DType):
-        return astype(x, target, copy=False)
-    return to_device(x, target)
+        if dtype is not None:
+            raise TypeError("to: two dtypes given")
+        dtype = target
+    elif isinstance(target, Tensor):
+        device, dtype = target.device, target.dtype if dtype is None else dtype
+    elif target is not None:
+        if device is not None:
+            raise TypeError("to: two devices given")
+        device = target
+    y = x
+    if dtype is not None:
+        y = astype(y, dtype, copy=False)
+    if device is not None:
+        y = _move(y, device, "to", non_blocking)
+    return _copy(y) if copy and y is x else y
+
+
+def cpu(x: Tensor) -> Tensor:
+    """The tensor on the CPU: itself if it is there."""
+    return _move(x, "cpu", "cpu")
+
+
+def cuda(x: Tensor, device: Any = "cuda", *, non_blocking: bool = False) -> Tensor:
+    """The tensor on a CUDA device: itself if it is there."""
+    return _move(x, f"cuda:{device}" if isinstance(device, int) else device, "cuda", non_blocking)
+
+
+def pin_memory(x: Tensor) -> Tensor:
+    """A copy of a CPU tensor in host memory that devices copy from and to without waiting.
+
+    The tensor itself if it is there already. Raises RuntimeError where CUDA is not available.
+    """
+    check_tensors("pin_memory", x=x)
+    return x if is_pinned(x) else _pinned(x)
+
+
+@differentiable(x=lambda g: g)
+def _pinned(x: Any) -> Any:
+    return _core.pin_memory(x)
+
+
+def is_pinned(x: Tensor) -> bool:
+    """Whether the tensor lies in pinned host memory."""
+    check_tensors("is_pinned", x=x)
+    return _core.is_pinned(x)
 
 
 def result_type(*arrays_and_dtypes: Any) -> Any:
@@ -217,7 +289,7 @@ class NamespaceInfo:
 
     def devices(self) -> list[Any]:
         """The devices of this machine that tensors can be made on."""
-        return [_core.Device("cpu")]
+        return [_core.Device("cpu"), *(_core.Device(f"cuda:{i}") for i in range(_core.cuda_device_count()))]
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
         """The dtypes used where none is given."""
@@ -260,4 +332,4 @@ __all__ = [
     "result_type",
 ]
 
-methods(astype, to_device, to)
+methods(astype, to_device, to, cpu, cuda, pin_memory, is_pinned)
