@@ -1,10 +1,31 @@
 #include "ops/linalg.h"
 
+#include <atomic>
+
 #include "core/promote.h"
 #include "ops/copy.h"
 #include "ops/shape.h"
 
-namespace tc::ops {
+namespace tc {
+namespace {
+constexpr const char* kPrecisions[] = {"ieee", "3xtf32", "tf32"};  // in the order of MatmulPrecision
+std::atomic<MatmulPrecision> precision{MatmulPrecision::ieee};
+}  // namespace
+
+MatmulPrecision matmul_precision() { return precision.load(std::memory_order_relaxed); }
+
+namespace ops {
+
+void set_matmul_precision(const std::string& name) {
+  for (int i = 0; i < 3; ++i) {
+    if (name != kPrecisions[i]) continue;
+    precision.store(static_cast<MatmulPrecision>(i), std::memory_order_relaxed);
+    return;
+  }
+  fail(ErrorKind::value, "set_matmul_precision: precision must be ieee, 3xtf32 or tf32, got '", name, "'");
+}
+
+std::string get_matmul_precision() { return kPrecisions[static_cast<int>(matmul_precision())]; }
 
 Array matmul(const Array& a, const Array& b) {
   check_same_device(a, b, "matmul");
@@ -67,4 +88,5 @@ Array linear(const Array& x, const Array& weight, const std::optional<Array>& bi
   return y.view(shape, row_major_strides(shape));
 }
 
-}  // namespace tc::ops
+}  // namespace ops
+}  // namespace tc

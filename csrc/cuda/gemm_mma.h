@@ -1,0 +1,271 @@
+// Matrix product on tensor cores by mma.sync (sm_80): float16 and bfloat16, float32 rounded to tf32, and float32 split
+// into two tf32 numbers. Asynchronous copies fill a ring of stages in shared memory while warps compute from the
+// oldest. Operands stay the way round they have in global memory; transposing happens on the way to registers.
+//
+// Three products for one ("3xtf32"): x = big + small with big = tf32(x), small = tf32(x - big), so a b = small big +
+// big small + big big to 21 bits or so. The tensor core truncates as it accumulates; its sums are therefore kept to one
+// stage and added to float32 sums by the ordinary cores, which round to nearest (Ootomo and Yokota, arXiv 2203.03341).
+// Infinities become NaN in this mode.
+#pragma once
+#include "cuda/device/mma.h"
+#include "cuda/gemm_epilogue.h"
+
+namespace tc::cuda {
+inline namespace TC_CUDA_BACKEND {
+
+// Copies one operand's part of a step of k to a stage, in lines of neighbours, zeros past the edges.
+template <class T, int outer, int depth, int threads>
+struct MmaLoader {
+  static constexpr int kVector = 16 / sizeof(T), kChunks = outer * depth / kVector / threads;
+  static_assert(kChunks * kVector * threads == outer * depth);
+
+  const T* base;  // of this block's tile
+  const GemmSidePlan& side;
+  int outer_left;  // rows (columns) of the matrix from here on
+
+  TC_DEVICE int pitch() const { return mma_pitch(side.k_major, outer, depth, sizeof(T)); }
+
+  // Step `k` of this block's sum, of which `k_left` remain.
+  TC_DEVICE void load(T* stage, std::int64_t k, int k_left) const {
+    const T* from = base + k * side.k_stride;
+    const int lines = side.k_major ? outer_left : k_left, runs = side.k_major ? k_left : outer_left;
+    if (side.width == 16) {
+      const std::int64_t line_stride = side.k_major ? side.outer_stride : side.k_stride;
+      const int per_line = (side.k_major ? depth : outer) / kVector;
+      const int run = static_cast<int>(threadIdx.x) % per_line * kVector;
+      const int filled = min(max(runs - run, 0), kVector) * static_cast<int>(sizeof(T));
+#pragma unroll
+      for (int i = 0; i < kChunks; ++i) {
+        const int line = static_cast<int>(threadIdx.x) / per_line + i * (threads / per_line);
+        const int bytes = line < lines ? filled : 0;
+        copy_async<16>(stage + line * pitch() + run, bytes ? from + line * line_stride + run : from, bytes);
+      }
+    } else if (sizeof(T) == 4 || side.width == 4) {
+      load_narrow<4 / sizeof(T)>(stage, from, lines, runs);
+    } else {
+      load_narrow<0>(stage, from, lines, runs);
+    }
+  }
+
+  // By 4-byte asynchronous copies of `width` elements, or element by element through registers (width 0).
+  template <int width>
+  TC_DEVICE void load_narrow(T* stage, const T* from, int lines, int runs) const {
+    constexpr int kStep = width == 0 ? 1 : width;
+    const std::int64_t line_stride = side.k_major ? side.outer_stride : side.k_stride;
+    const std::int64_t run_stride = side.k_major ? side.k_stride : side.outer_stride;
+    const int per_line = (side.k_major ? depth : outer) / kStep;
+#pragma unroll 2
+    for (int i = static_cast<int>(threadIdx.x); i < outer * depth / kStep; i += threads) {
+      const int line = i / per_line, run = i % per_line * kStep;
+      const int filled = line < lines ? min(max(runs - run, 0), kStep) : 0;
+      const T* source = filled ? from + line * line_stride + run * run_stride : from;
+      if constexpr (width == 0)
+        stage[line * pitch() + run] = filled ? *source : T(0.0f);
+      else
+        copy_async<4>(stage + line * pitch() + run, source, filled * static_cast<int>(sizeof(T)));
+    }
+  }
+};
+
+// Four 8x8 matrices of an operand, from lines along k or, transposed, across it.
+TC_DEVICE void load_fragment(unsigned (&out)[4], const void* row, bool k_major) {
+  if (k_major)
+    load_matrices<4>(out, row);
+  else
+    load_matrices<4, true>(out, row);
+}
+
+// The part of a warp: kM fragments of 16 rows by kN of 8 columns, from one stage of `depth` steps of k.
+template <class T, int kM, int kN, int depth>
+struct WarpHalf {  // T is 16 bits wide
+  const T *a, *b;  // this lane's rows of the first matrices
+  int a_outer, a_k, b_outer, b_k;
+  bool a_k_major, b_k_major;
+
+  TC_DEVICE WarpHalf(int a_pitch, int b_pitch, bool a_k_major, bool b_k_major)
+      : a_outer(a_k_major ? a_pitch : 1),
+        a_k(a_k_major ? 1 : a_pitch),
+        b_outer(b_k_major ? b_pitch : 1),
+        b_k(b_k_major ? 1 : b_pitch),
+        a_k_major(a_k_major),
+        b_k_major(b_k_major) {}
+
+  // The four matrices of A are ordered rows first, those of B, two fragments', k first. Lane 8 q + r gives row r of
+  // matrix q, which is a line of shared memory: of one row or column if k-major, else of one step of k.
+  TC_DEVICE void at(const T* stage_a, const T* stage_b, int row, int col) {
+    const int q = lane_id() / 8, r = lane_id() % 8;
+    a = stage_a + (row + q % 2 * 8 + (a_k_major ? r : 0)) * a_outer + (q / 2 * 8 + (a_k_major ? 0 : r)) * a_k;
+    b = stage_b + (col + q / 2 * 8 + (b_k_major ? r : 0)) * b_outer + (q % 2 * 8 + (b_k_major ? 0 : r)) * b_k;
+  }
+
+  TC_DEVICE void multiply(float (&sums)[kM][kN][4]) const {
+#pragma unroll
+    for (int k = 0; k < depth; k += 16) {
+      unsigned left[kM][4], right[kN / 2][4];
+#pragma unroll
+      for (int i = 0; i < kM; ++i) load_fragment(left[i], a + 16 * i * a_outer + k * a_k, a_k_major);
+#pragma unroll
+      for (int j = 0; j < kN / 2; ++j) load_fragment(right[j], b + 16 * j * b_outer + k * b_k, b_k_major);
+#pragma unroll
+      for (int i = 0; i < kM; ++i)
+#pragma unroll
+        for (int j = 0; j < kN; ++j) {
+          const unsigned pair[2] = {right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1]};
+          mma_16x8x16<T>(sums[i][j], left[i], pair);
+        }
+    }
+  }
+};
+
+// The same in tf32, whose elements ldmatrix cannot transpose: lanes read their elements themselves. With the padding of
+// mma_pitch() a warp's 32 reads touch 32 banks either way round.
+template <bool split, int kM, int kN, int depth>
+struct WarpTf32 {
+  const float *a, *b;  // element (g, t) of the first fragment, (t, g) for B
+  int a_outer, a_k, b_outer, b_k;
+
+  TC_DEVICE WarpTf32(int a_pitch, int b_pitch, bool a_k_major, bool b_k_major)
+      : a_outer(a_k_major ? a_pitch : 1),
+        a_k(a_k_major ? 1 : a_pitch),
+        b_outer(b_k_major ? b_pitch : 1),
+        b_k(b_k_major ? 1 : b_pitch) {}
+
+  TC_DEVICE void at(const float* stage_a, const float* stage_b, int row, int col) {
+    const int g = lane_id() / 4, t = lane_id() % 4;
+    a = stage_a + (row + g) * a_outer + t * a_k;
+    b = stage_b + (col + g) * b_outer + t * b_k;
+  }
+
+  TC_DEVICE static void parts(float x, unsigned& big, unsigned& small) {
+    big = to_tf32(x);
+    if constexpr (split) small = to_tf32(x - __uint_as_float(big));
+  }
+
+  TC_DEVICE void multiply(float (&sums)[kM][kN][4]) const {
+    if constexpr (!split) {
+      add_stage(sums);
+    } else {
+      float stage[kM][kN][4] = {};
+      add_stage(stage);
+#pragma unroll
+      for (int i = 0; i < kM; ++i)
+#pragma unroll
+        for (int j = 0; j < kN; ++j)
+#pragma unroll
+          for (int e = 0; e < 4; ++e) sums[i][j][e] += stage[i][j][e];
+    }
+  }
+
+  TC_DEVICE void add_stage(float (&sums)[kM][kN][4]) const {
+#pragma unroll
+    for (int k = 0; k < depth; k += 8) {
+      unsigned big[kM][4], small[kM][4], right_big[kN][2], right_small[kN][2];
+#pragma unroll
+      for (int i = 0; i < kM; ++i)
+#pragma unroll
+        for (int e = 0; e < 4; ++e)
+          parts(a[(16 * i + e % 2 * 8) * a_outer + (k + e / 2 * 4) * a_k], big[i][e], small[i][e]);
+#pragma unroll
+      for (int j = 0; j < kN; ++j)
+#pragma unroll
+        for (int e = 0; e < 2; ++e) parts(b[8 * j * b_outer + (k + e * 4) * b_k], right_big[j][e], right_small[j][e]);
+#pragma unroll
+      for (int i = 0; i < kM; ++i)
+#pragma unroll
+        for (int j = 0; j < kN; ++j) {
+          if constexpr (split) {
+            mma_16x8x8_tf32(sums[i][j], small[i], right_big[j]);
+            mma_16x8x8_tf32(sums[i][j], big[i], right_small[j]);
+          }
+          mma_16x8x8_tf32(sums[i][j], big[i], right_big[j]);
+        }
+    }
+  }
+};
+
+template <class T, GemmKernel kernel, int kM, int kN, int depth>
+struct WarpOf {
+  using type = WarpTf32<kernel == GemmKernel::tf32x3, kM, kN, depth>;
+};
+template <class T, int kM, int kN, int depth>
+struct WarpOf<T, GemmKernel::mma, kM, kN, depth> {
+  using type = WarpHalf<T, kM, kN, depth>;
+};
+
+constexpr GemmTile mma_tile(GemmKernel kernel, int index) {
+  return kernel == GemmKernel::mma ? kMmaTiles[index] : kTf32Tiles[index];
+}
+// Blocks a multiprocessor is to hold: what bounds the registers per thread.
+constexpr int mma_blocks(GemmKernel kernel, int index) {
+  return (kernel == GemmKernel::tf32x3 ? 256 : 512) / mma_tile(kernel, index).threads;
+}
+
+template <class T, GemmKernel kernel, int tile_index>
+__global__ void __launch_bounds__(mma_tile(kernel, tile_index).threads, mma_blocks(kernel, tile_index))
+    gemm_mma(const __grid_constant__ GemmArguments<T> g) {
+  constexpr GemmTile tile = mma_tile(kernel, tile_index);
+  constexpr int kK = tile.k, kStages = tile.stages, kStage = mma_stage(tile, sizeof(T));
+  constexpr int kRegionA = mma_region(tile.m, kK, sizeof(T)), kRow = tile.warp_m() / 16, kCol = 4;
+  T* const shared = dynamic_shared<T>();
+
+  const BlockTile t = block_tile(g, tile);
+  const MmaLoader<T, tile.m, kK, tile.threads> a{tile_of_a(g, t), g.a_side,
+                                                 static_cast<int>(min(g.m - t.row, std::int64_t{tile.m}))};
+  const MmaLoader<T, tile.n, kK, tile.threads> b{tile_of_b(g, t), g.b_side,
+                                                 static_cast<int>(min(g.n - t.col, std::int64_t{tile.n}))};
+  const auto load = [&](int step) {
+    if (step < t.k_steps) {
+      T* stage = shared + step % kStages * kStage;
+      const std::int64_t k = static_cast<std::int64_t>(step) * kK;
+      const int left = step + 1 < t.k_steps ? kK : t.k_last;
+      a.load(stage, k, left);
+      b.load(stage + kRegionA, k, left);
+    }
+    commit_copies();  // also of nothing: groups are counted
+  };
+
+  const int row = warp_id() / tile.warps_n() * tile.warp_m(), col = warp_id() % tile.warps_n() * 32;
+  typename WarpOf<T, kernel, kRow, kCol, kK>::type warp(a.pitch(), b.pitch(), g.a_side.k_major, g.b_side.k_major);
+  float sums[kRow][kCol][4] = {};
+  SideSums<T, tile.m, tile.n, kK, tile.threads> sides(g, t);
+
+#pragma unroll
+  for (int step = 0; step < kStages - 1; ++step) load(step);
+#pragma unroll 1
+  for (int step = 0; step < t.k_steps; ++step) {
+    wait_copies<kStages - 2>();
+    __syncthreads();           // this stage is there for all, and all have left the stage before it,
+    load(step + kStages - 1);  // which is the next to be filled
+    const T* stage_a = shared + step % kStages * kStage;
+    const T* stage_b = stage_a + kRegionA;
+    warp.at(stage_a, stage_b, row, col);
+    warp.multiply(sums);
+    const auto read = [](const T* stage, const auto& loader) {
+      return [stage, pitch = loader.pitch(), k_major = loader.side.k_major](int o, int k) {
+        return stage[k_major ? o * pitch + k : k * pitch + o];
+      };
+    };
+    sides.add(read(stage_a, a), read(stage_b, b));
+  }
+  wait_copies<0>();
+  __syncthreads();
+
+  float* const slab = reinterpret_cast<float*>(shared);
+  sides.write(g, t, slab);
+  constexpr int kPitch = mma_slab_pitch(tile);
+  const int lane_row = lane_id() / 4, lane_col = lane_id() % 4 * 2;
+#pragma unroll
+  for (int i = 0; i < kRow; ++i)
+#pragma unroll
+    for (int j = 0; j < kCol; ++j)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float* to = slab + (row + 16 * i + 8 * half + lane_row) * kPitch + col + 8 * j + lane_col;
+        *reinterpret_cast<Pack<float, 2>*>(to) = {{sums[i][j][2 * half], sums[i][j][2 * half + 1]}};
+      }
+  __syncthreads();
+  write_slab<T, tile.m, tile.n, kPitch, tile.threads>(g, t, slab, 0);
+}
+
+}  // namespace TC_CUDA_BACKEND
+}  // namespace tc::cuda
