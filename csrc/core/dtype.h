@@ -24,8 +24,14 @@ struct half {
   TC_HD explicit half(float value) : bits(encode(value)) {}
   TC_HD explicit operator float() const { return decode(bits); }
 
-  // IEEE binary16 by integer arithmetic, so that every compiler and instruction set gives the same bits.
+  // IEEE binary16 by integer arithmetic, so that every compiler and instruction set gives the same bits; on a GPU one
+  // instruction, which rounds alike.
   TC_HD static std::uint16_t encode(float value) {
+#if defined(__CUDA_ARCH__)
+    std::uint16_t bits;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+    return bits;
+#else
     const std::uint32_t f = std::bit_cast<std::uint32_t>(value);
     const std::uint32_t sign = (f >> 16) & 0x8000u, magnitude = f & 0x7fffffffu;
     if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x1ffu));
@@ -36,8 +42,14 @@ struct half {
     }
     const std::uint32_t odd = (magnitude >> 13) & 1u;
     return static_cast<std::uint16_t>(sign | ((magnitude - 0x38000000u + 0xfffu + odd) >> 13));
+#endif
   }
   TC_HD static float decode(std::uint16_t h) {
+#if defined(__CUDA_ARCH__)
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(h));
+    return value;
+#else
     const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000u) << 16;
     const std::uint32_t exponent = (h >> 10) & 0x1fu, mantissa = h & 0x3ffu;
     if (exponent == 0x1f)  // a signalling NaN becomes quiet, as in hardware
@@ -45,6 +57,7 @@ struct half {
     if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
     const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
     return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
+#endif
   }
 };
 
@@ -54,9 +67,15 @@ struct bfloat16 {
   TC_HD explicit bfloat16(float value) : bits(encode(value)) {}
   TC_HD explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
   TC_HD static std::uint16_t encode(float value) {
+#if defined(__CUDA_ARCH__)
+    std::uint16_t bits;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+    return bits;
+#else
     const std::uint32_t f = std::bit_cast<std::uint32_t>(value);
     if ((f & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((f >> 16) | 0x40u);  // keep NaN a NaN
     return static_cast<std::uint16_t>((f + 0x7fffu + ((f >> 16) & 1u)) >> 16);
+#endif
   }
 };
 
