@@ -15,6 +15,12 @@ struct Share {
   TC_DEVICE int operator()(int k) const {  // of the thread's k-th element
     return ((((k >> log2_pack) * lanes) + lane) << log2_pack) + (k & ((1 << log2_pack) - 1));
   }
+  // How many of the thread's first K elements lie in a run of `length`, which packs divide: the first ones.
+  template <int K>
+  TC_DEVICE int count(std::int64_t length) const {
+    const std::int64_t packs = ((length >> log2_pack) - lane + lanes - 1) / lanes;
+    return length <= 0 || packs <= 0 ? 0 : packs >= (K >> log2_pack) ? K : static_cast<int>(packs) << log2_pack;
+  }
 };
 
 namespace detail {
@@ -100,6 +106,23 @@ struct Source {
       for (int k = 0; k < K; ++k) v[k] = k < count ? value_of(raw[k]) : fill;
     });
   }
+  // The first `count` elements of `share` from element `at` on, `fill` for the others.
+  template <int K>
+  TC_DEVICE void row(C (&v)[K], std::int64_t at, int count, const Share& share, C fill) const {
+    if (share.log2_pack == 0) return gather(v, count, fill, at + share.lane, [&](int k) { return k * share.lanes; });
+    detail::with_type(typename detail::InMemory<C>::types{}, dtype, [&](auto type) {
+      using T = detail::Pointee<decltype(type)>;
+      constexpr int kPack = 16 / sizeof(T) < K ? 16 / sizeof(T) : K;
+      using P = Pack<T, kPack>;
+      const P* from = reinterpret_cast<const P*>(reinterpret_cast<const T*>(data) + at) + share.lane;
+      P p[K / kPack];
+#pragma unroll
+      for (int u = 0; u < K / kPack; ++u)
+        if (u * kPack < count) p[u] = from[u * share.lanes];
+#pragma unroll
+      for (int k = 0; k < K; ++k) v[k] = k < count ? value_of(p[k / kPack].at[k % kPack]) : fill;
+    });
+  }
   TC_DEVICE C operator[](std::int64_t at) const {
     C v[1];
     gather(v, 1, C(0), at, [](int) { return 0; });
@@ -135,18 +158,24 @@ struct Sink {
     });
   }
   template <class C, int K>
-  TC_DEVICE void packs(const C (&v)[K], std::int64_t at, const Share& share) const {
+  TC_DEVICE void row(const C (&v)[K], std::int64_t at, int count, const Share& share) const {
     detail::with_type(typename detail::InMemory<C>::types{}, dtype, [&](auto type) {
       using T = detail::Pointee<decltype(type)>;
       constexpr int kPack = 16 / sizeof(T) < K ? 16 / sizeof(T) : K;
       using P = Pack<T, kPack>;
-      P* to = reinterpret_cast<P*>(reinterpret_cast<T*>(data) + at) + share.lane;
+      T* to = reinterpret_cast<T*>(data) + at;
+      if (share.log2_pack == 0) {
+#pragma unroll
+        for (int k = 0; k < K; ++k)
+          if (k < count) to[share.lane + k * share.lanes] = static_cast<T>(v[k]);
+        return;
+      }
 #pragma unroll
       for (int u = 0; u < K / kPack; ++u) {
         P p;
 #pragma unroll
         for (int k = 0; k < kPack; ++k) p.at[k] = static_cast<T>(v[u * kPack + k]);
-        to[u * share.lanes] = p;
+        if (u * kPack < count) reinterpret_cast<P*>(to)[share.lane + u * share.lanes] = p;
       }
     });
   }
