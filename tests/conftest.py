@@ -1,5 +1,10 @@
 """Shared fixtures."""
 
+import os
+
+# Before tensorcore is imported: without a GPU, the device `cuda` is the executor.
+os.environ.setdefault("TENSORCORE_CUDA", "simt")
+
 import numpy as np
 import pytest
 

@@ -91,11 +91,16 @@ def check_grads(
         if not isinstance(x, Tensor) or x.dtype is not _core.float64:
             raise TypeError(f"check_grads: inputs must be float64 Tensors, got {getattr(x, 'dtype', type(x))}")
     rng = np.random.default_rng(seed)
-    values = [np.array(x.detach()) for x in inputs]
+    device = inputs[0].device if inputs else _core.Device("cpu")
+    values = [np.array(to_float64(x)) for x in inputs]
+
+    def tensor(a: Any) -> Tensor:
+        return _core.to_device(_core.copy(_core.from_buffer(np.ascontiguousarray(a))).reshape(a.shape), device, False)
+
     weights: list[Any] = []
 
     def scalar(arrays: Sequence[Any], grad_inputs: bool) -> tuple[Any, list[Tensor]]:
-        xs = [_core.copy(_core.from_buffer(np.ascontiguousarray(a))).reshape(a.shape) for a in arrays]
+        xs = [tensor(a) for a in arrays]
         for x in xs:
             x.requires_grad = grad_inputs
         outputs = function(*xs)
@@ -105,8 +110,7 @@ def check_grads(
             weights.extend(rng.standard_normal(o.shape) for o in outputs)
         total = None
         for o, w in zip(outputs, weights, strict=True):
-            weight = _core.copy(_core.from_buffer(np.ascontiguousarray(w))).reshape(w.shape)
-            part = (o * weight).sum()
+            part = (o * tensor(w)).sum()
             total = part if total is None else total + part
         return total, xs
 
@@ -116,7 +120,7 @@ def check_grads(
         grads = autograd.grad(total, xs, allow_unused=True) if total.requires_grad else (None,) * len(xs)
     directions = [rng.standard_normal(v.shape) for v in values]
     exact = sum(
-        float((np.array(g.detach()) * d).sum()) for g, d in zip(grads, directions, strict=True) if g is not None
+        float((to_float64(g) * d).sum()) for g, d in zip(grads, directions, strict=True) if g is not None
     )
     with autograd.grad_mode(False):
         above, _ = scalar([v + eps * d for v, d in zip(values, directions, strict=True)], False)
@@ -136,10 +140,7 @@ def check_grads(
                 outputs = function(*args)
                 outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
                 outputs = [o for o in outputs if o.requires_grad]
-                seeds = [
-                    _core.copy(_core.from_buffer(np.ascontiguousarray(w))).reshape(w.shape)
-                    for w in weights[: len(outputs)]
-                ]
+                seeds = [tensor(w) for w in weights[: len(outputs)]]
                 if not outputs:
                     return tuple(a * 0 for a in args)
                 got = autograd.grad(outputs, list(args), seeds, create_graph=True, allow_unused=True)

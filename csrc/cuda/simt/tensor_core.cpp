@@ -174,7 +174,7 @@ void execute_product(void* const* operands, std::uint32_t arrived) {
 
 // Each lane's row is checked as its own read, so that reports name the lane that gave the address.
 void load_matrices(unsigned* out, int count, const void* row, bool transposed, Where where) {
-  if (static_cast<int>(lane().lane()) < 8 * count) {
+  if (lane_number() < 8 * count) {
     const std::uint32_t address = shared_address(row, where);
     if (address % 16 != 0) {
       char text[128];

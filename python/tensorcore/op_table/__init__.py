@@ -10,11 +10,16 @@ import pkgutil
 from .row import Op
 
 
+def families() -> dict[str, list[Op]]:
+    """The rows of each family."""
+    modules = sorted(m.name for m in pkgutil.iter_modules(__path__))
+    rows = {m: getattr(importlib.import_module(f"{__name__}.{m}"), "ROWS", []) for m in modules}
+    return {m: found for m, found in rows.items() if found}
+
+
 def all_rows() -> list[Op]:
     """Every row of every family; ValueError if two share an id."""
-    rows: list[Op] = []
-    for module in sorted(m.name for m in pkgutil.iter_modules(__path__)):
-        rows += getattr(importlib.import_module(f"{__name__}.{module}"), "ROWS", [])
+    rows = [row for family in families().values() for row in family]
     names = [row.id for row in rows]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
