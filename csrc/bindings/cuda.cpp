@@ -66,8 +66,8 @@ std::vector<std::int64_t> memory_info() {
 
 // order: 0 forward, 1 reverse, 2 random; async: 0 eager, 1 late, 2 random.
 void set_simt(std::int64_t order, std::int64_t async, std::int64_t seed) {
-  simt::set_settings({static_cast<simt::Order>(order), static_cast<simt::Async>(async),
-                      static_cast<std::uint64_t>(seed)});
+  simt::set_settings(
+      {static_cast<simt::Order>(order), static_cast<simt::Async>(async), static_cast<std::uint64_t>(seed)});
 }
 std::vector<std::int64_t> get_simt() {
   const simt::Settings s = simt::settings();

@@ -25,9 +25,9 @@ struct CudaHooks {
   const std::string& (*why_unavailable)();
   void* (*allocate)(std::size_t bytes, int device);
   void (*release)(void* data, std::size_t bytes, int device) noexcept;
-  void (*enter)(int device);                                       // makes it current
-  void (*copy)(void* to, const void* from, std::size_t bytes);     // in order with the current stream
-  void (*wait)();                                                  // for the current stream
+  void (*enter)(int device);                                    // makes it current
+  void (*copy)(void* to, const void* from, std::size_t bytes);  // in order with the current stream
+  void (*wait)();                                               // for the current stream
   void* (*allocate_pinned)(std::size_t bytes);
   void (*release_pinned)(void* data) noexcept;
 };

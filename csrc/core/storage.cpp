@@ -20,8 +20,8 @@ Device parse_device(const std::string& text) {
     const std::string& why = cuda_hooks.why_unavailable();
     check(why.empty(), ErrorKind::runtime, "device: '", text, "' is not available: ", why);
     const int count = cuda_hooks.device_count();
-    check(index < count, ErrorKind::runtime, "device: '", text, "' does not exist, there ",
-          count == 1 ? "is " : "are ", count);
+    check(index < count, ErrorKind::runtime, "device: '", text, "' does not exist, there ", count == 1 ? "is " : "are ",
+          count);
     return {DeviceType::cuda, static_cast<std::uint8_t>(index)};
   }
   fail(ErrorKind::value, "device: must be 'cpu', 'cuda' or 'cuda:N', got '", text, "'");

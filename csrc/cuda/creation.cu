@@ -1,7 +1,6 @@
 // Evenly spaced arrays and triangles of matrices. Each element follows from its index alone.
-#include "ops/creation.h"
-
 #include "cuda/loop.h"
+#include "ops/creation.h"
 
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
@@ -50,8 +49,8 @@ void spaced(const Spacing& spacing, Array& out) {
 }
 
 template <class Word>
-__global__ void __launch_bounds__(kThreads) clear_outside(Word* matrices, std::int64_t rows, std::int64_t columns,
-                                                          std::int64_t k, bool upper, std::int64_t n) {
+__global__ void __launch_bounds__(kThreads)
+    clear_outside(Word* matrices, std::int64_t rows, std::int64_t columns, std::int64_t k, bool upper, std::int64_t n) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= n) return;
   const std::int64_t column = i % columns, row = i / columns % rows;
@@ -64,7 +63,8 @@ void clear_triangle(Array& matrices, std::int64_t k, bool upper) {
   const LaunchShape shape{dim3(static_cast<unsigned>((n + kThreads - 1) / kThreads)), kThreads};
   switch (itemsize(matrices.dtype())) {
     case 1:
-      return launch<clear_outside<std::uint8_t>>(shape, matrices.data<std::uint8_t>(), rows, columns, diagonal, upper, n);
+      return launch<clear_outside<std::uint8_t>>(shape, matrices.data<std::uint8_t>(), rows, columns, diagonal, upper,
+                                                 n);
     case 2:
       return launch<clear_outside<std::uint16_t>>(shape, matrices.data<std::uint16_t>(), rows, columns, diagonal, upper,
                                                   n);

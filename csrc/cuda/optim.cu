@@ -1,19 +1,18 @@
 // Optimiser steps: one launch for all parameters. The table of parameters lies in device memory and is sent again only
-// when it changes; learning rate and step are read from there too. Bytes bound the step: each of parameter, gradient and
-// states is read once, and all but the gradient written once (28 bytes per float32 parameter for Adam).
-#include "ops/optim.h"
-
+// when it changes; learning rate and step are read from there too. Bytes bound the step: each of parameter, gradient
+// and states is read once, and all but the gradient written once (28 bytes per float32 parameter for Adam).
 #include <mutex>
 #include <vector>
 
 #include "cuda/loop.h"
 #include "ops/functors_base.h"
+#include "ops/optim.h"
 
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
 namespace {
 
-constexpr int kRun = 4;                        // elements per access
+constexpr int kRun = 4;                         // elements per access
 constexpr int kPerBlock = kThreads * kRun * 4;  // elements of one part a block updates
 
 struct Entry {  // a part of the table
@@ -57,8 +56,8 @@ struct Run {
 
 template <class T, class A, class Rule>
 TC_DEVICE void update_as(const OptimPart& part, std::int64_t begin, const Rule& rule) {
-  bool aligned = reinterpret_cast<std::uintptr_t>(part.param) % 16 == 0 &&
-                 reinterpret_cast<std::uintptr_t>(part.grad) % 16 == 0;
+  bool aligned =
+      reinterpret_cast<std::uintptr_t>(part.param) % 16 == 0 && reinterpret_cast<std::uintptr_t>(part.grad) % 16 == 0;
   for (const std::byte* state : part.states) aligned = aligned && reinterpret_cast<std::uintptr_t>(state) % 16 == 0;
 #pragma unroll 1
   for (int i = 0; i < kPerBlock; i += kThreads * kRun) {
@@ -143,13 +142,13 @@ struct AdamRule {
   }
 };
 
-__global__ void __launch_bounds__(kThreads) sgd(const Entry* entries, int count, SgdStep settings,
-                                                const OptimClock* clock) {
+__global__ void __launch_bounds__(kThreads)
+    sgd(const Entry* entries, int count, SgdStep settings, const OptimClock* clock) {
   update(entries, count, SgdRule{settings, *clock});
 }
 
-__global__ void __launch_bounds__(kThreads) adam(const Entry* entries, int count, AdamStep settings,
-                                                 const OptimClock* clock) {
+__global__ void __launch_bounds__(kThreads)
+    adam(const Entry* entries, int count, AdamStep settings, const OptimClock* clock) {
   TC_SHARED(AdamStep::Factors, factors, [1]);  // two powers, computed once per block
   if (threadIdx.x == 0) factors[0] = settings.factors(*clock);
   __syncthreads();

@@ -1,8 +1,7 @@
 // Random arrays with the CPU's bits. A thread computes one Philox block, four words; sixteen neighbouring threads share
 // a tile and write runs of sixteen neighbouring elements (core/random.h draws the layout).
-#include "ops/random.h"
-
 #include "cuda/loop.h"
+#include "ops/random.h"
 
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
@@ -114,8 +113,8 @@ __global__ void __launch_bounds__(kThreads)
 void normal(Stream stream, double mean, double std, Array& out) {
   dispatch(Floats{}, out.dtype(), [&]<class T>() {
     using W = Wide<T>;
-    launch<normal_elements<T>>({blocks_for<W>(out.size()), kThreads}, stream, static_cast<W>(mean),
-                               static_cast<W>(std), out.data<T>(), out.size());
+    launch<normal_elements<T>>({blocks_for<W>(out.size()), kThreads}, stream, static_cast<W>(mean), static_cast<W>(std),
+                               out.data<T>(), out.size());
   });
 }
 
@@ -128,8 +127,7 @@ __global__ void __launch_bounds__(kThreads)
     const std::int64_t at = words.first + i * kTileBlocks;
     if (at >= n) break;
     const Word bits = bits_of<Word>(words, i);
-    const Word drawn =
-        bounded.accept(bits) ? bounded.map(bits) : bounded(stream, static_cast<std::uint64_t>(at), 1);
+    const Word drawn = bounded.accept(bits) ? bounded.map(bits) : bounded(stream, static_cast<std::uint64_t>(at), 1);
     const std::int64_t value[1] = {static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + drawn)};
     store_operand(Ints{}, value, out, at, 1, 1);
   }

@@ -32,8 +32,8 @@ namespace {
 Array empty_pinned(const Dims& shape, DType dtype) {
   const auto bytes = static_cast<std::size_t>(checked_size(shape, dtype, "pin_memory")) * itemsize(dtype);
   void* data = cuda_hooks.allocate_pinned(bytes);
-  StorageRef storage(borrow_storage(
-      data, bytes, Device{}, false, [](Storage* s) { cuda_hooks.release_pinned(s->data); }, nullptr));
+  StorageRef storage(
+      borrow_storage(data, bytes, Device{}, false, [](Storage* s) { cuda_hooks.release_pinned(s->data); }, nullptr));
   storage->pinned = true;
   return Array(std::move(storage), static_cast<std::byte*>(data), dtype, shape, row_major_strides(shape));
 }

@@ -19,8 +19,8 @@ void check_writable(const Array& x, const char* op);         // ValueError where
 void check_same_device(const Array& a, const Array& b, const char* op);  // RuntimeError naming both
 // The device an elementwise op of the two runs on: theirs, where a 0-d array on the CPU is a number for any device.
 Device common_device(const Array& a, const Array& b, const char* op);
-// The array on `device`: itself, or a row-major copy there. With `non_blocking`, copies between a device and pinned host
-// memory are still under way on return (and memory given back for a device's array is pinned).
+// The array on `device`: itself, or a row-major copy there. With `non_blocking`, copies between a device and pinned
+// host memory are still under way on return (and memory given back for a device's array is pinned).
 Array to_device(const Array& x, Device device, bool non_blocking);
 Array pin_memory(const Array& x);  // a copy in pinned host memory; itself if it is there
 bool is_pinned(const Array& x);

@@ -3,6 +3,7 @@
 #include "core/promote.h"
 #include "ops/copy.h"
 #include "ops/creation.h"
+#include "ops/elementwise.h"
 #include "ops/shape.h"
 
 namespace tc::ops {
@@ -28,8 +29,8 @@ void add_offsets(const char* op, const Array& index, const IndexedAxis& axis, co
   const Array flat = index.contiguous();
   kernels::index_offsets(offsets.device(), flat, axis.extent, axis.stride, steps, adds, offsets, &bad);
   if (bad >= 0)
-    fail(ErrorKind::index, op, ": index ", element(flat, bad), " is out of range for axis ", axis.axis, " of extent ",
-         axis.extent);
+    fail(ErrorKind::index, op, ": index ", element(on_host(flat), bad), " is out of range for axis ", axis.axis,
+         " of extent ", axis.extent);
 }
 
 // `a` has the `count` axes that start at `position`; they go to the front and become one.
@@ -119,8 +120,8 @@ Array index_get(const IndexPlan& plan) {
 }
 
 void index_set(const IndexPlan& plan, const Array& value) {
-  check_same_device(plan.rest, value, "setitem");
-  const Array values = values_for(plan, value);
+  const bool is_number = common_device(plan.rest, value, "setitem") != value.device();
+  const Array values = values_for(plan, is_number ? to_device(value, plan.rest.device(), false) : value);
   Array target = plan.rest;
   if (values.size()) kernels::scatter(target.device(), target, plan.offsets, plan.distinct, values);
   plan.rest.storage()->version.fetch_add(1, std::memory_order_relaxed);
@@ -203,13 +204,13 @@ Array one_hot(const Array& indices, std::int64_t num_classes) {
   Dims column = indices.shape();
   column.push_back(1);
   const Array index = reshape(astype(indices, DType::int64, false), column, std::nullopt);
-  const Array flat = index.contiguous();
-  for (std::int64_t i = 0; i < flat.size(); ++i)
-    check_index(flat.data<std::int64_t>()[i] >= 0 && flat.data<std::int64_t>()[i] < num_classes, "one_hot: index ",
-                flat.data<std::int64_t>()[i], " is out of range for ", num_classes, " classes");
+  const Array flat = index.contiguous(), seen = on_host(flat);
+  for (std::int64_t i = 0; i < seen.size(); ++i)
+    check_index(seen.data<std::int64_t>()[i] >= 0 && seen.data<std::int64_t>()[i] < num_classes, "one_hot: index ",
+                seen.data<std::int64_t>()[i], " is out of range for ", num_classes, " classes");
   const Array out = zeros(shape, DType::int64, indices.device());
   IndexPlan plan = plan_along("one_hot", out, out.ndim() - 1, flat);
-  Array one = Array::empty({}, DType::int64, indices.device());
+  Array one = Array::empty({}, DType::int64);
   *one.data<std::int64_t>() = 1;
   plan.distinct = true;
   index_set(plan, one);
@@ -226,12 +227,12 @@ Array embedding_gradient(const Array& g, const Array& indices, std::int64_t rows
   check_value(g.ndim() == indices.ndim() + 1, "embedding_gradient: g needs one axis more than the indices, got ",
               g.shape(), " and ", indices.shape());
   const Array sum = accumulator({rows, g.shape(-1)}, g.dtype(), g.device());
-  const IndexPlan plan = plan_index("embedding", sum.view({sum.shape(1)}, {1}), {{rows, sum.stride(0), 0, indices}}, 0);
-  if (padding) {
-    const std::int64_t skipped = (*padding < 0 ? *padding + rows : *padding) * sum.stride(0);
-    auto* offsets = plan.offsets.data<std::int64_t>();
-    for (std::int64_t p = 0; p < plan.offsets.size(); ++p)
-      if (offsets[p] == skipped) offsets[p] = kSkipped;
+  IndexPlan plan = plan_index("embedding", sum.view({sum.shape(1)}, {1}), {{rows, sum.stride(0), 0, indices}}, 0);
+  if (padding) {  // offsets that name the padding's row become kSkipped
+    const Array skipped = Array::empty({}, DType::int64), mark = Array::empty({}, DType::int64);
+    *skipped.data<std::int64_t>() = (*padding < 0 ? *padding + rows : *padding) * sum.stride(0);
+    *mark.data<std::int64_t>() = kSkipped;
+    plan.offsets = where(binary<functors::Equal>(plan.offsets, skipped), mark, plan.offsets).contiguous();
   }
   index_add(plan, g);
   return astype(sum, g.dtype(), false);
@@ -239,17 +240,17 @@ Array embedding_gradient(const Array& g, const Array& indices, std::int64_t rows
 
 Array repeat_indices(const Array& repeats) {
   check_type(is_int(repeats.dtype()), "repeat: repeats must be integers, got ", name_of(repeats.dtype()));
-  const Array counts = astype(repeats, DType::int64, false).contiguous();
+  const Array counts = on_host(astype(repeats, DType::int64, false).contiguous());
   std::int64_t total = 0;
   for (std::int64_t i = 0; i < counts.size(); ++i) {
     const std::int64_t n = counts.data<std::int64_t>()[i];
     check_value(n >= 0, "repeat: repeats must not be negative, got ", n);
     check_value(!__builtin_add_overflow(total, n, &total), "repeat: the result is too large");
   }
-  const Array out = Array::empty({total}, DType::int64, repeats.device());
+  const Array out = Array::empty({total}, DType::int64);
   auto* to = out.data<std::int64_t>();
   for (std::int64_t i = 0; i < counts.size(); ++i) to = std::fill_n(to, counts.data<std::int64_t>()[i], i);
-  return out;
+  return to_device(out, repeats.device(), false);
 }
 
 }  // namespace tc::ops

@@ -228,10 +228,17 @@ void launch_failed(std::string_view kernel, int error) {
 namespace {
 // core knows devices by these functions only.
 const bool hooked = [] {
-  cuda_hooks = {&device_count, &why_unavailable, &allocate, &release, [](int device) {
+  cuda_hooks = {&device_count,
+                &why_unavailable,
+                &allocate,
+                &release,
+                [](int device) {
                   if (device != thread_state().device) set_device(device);
                 },
-                &copy_bytes, [] { synchronize_stream(current_stream_handle()); }, &allocate_pinned, &release_pinned};
+                &copy_bytes,
+                [] { synchronize_stream(current_stream_handle()); },
+                &allocate_pinned,
+                &release_pinned};
   return true;
 }();
 }  // namespace

@@ -11,6 +11,7 @@
 #include "core/machine.h"
 #include "cuda/runtime/driver.h"
 #include "cuda/simt/checker.h"
+#include "cuda/simt/device_memory.h"
 #include "cuda/simt/launch.h"
 
 namespace tc::cuda {
@@ -71,7 +72,7 @@ class SimtDriver final : public Driver {
       return ready(data, bytes);
     }
     if (reserved_ + size > total_) return nullptr;
-    void* data = std::aligned_alloc(512, size);
+    void* data = checked_ ? simt::allocate_guarded(bytes) : std::aligned_alloc(512, size);
     if (!data) return nullptr;
     reserved_ += size;
     return ready(data, bytes);
@@ -81,7 +82,7 @@ class SimtDriver final : public Driver {
     if (checked_) {  // so that a use after free is seen
       simt::checker::released(data);
       reserved_ -= rounded(bytes);
-      std::free(data);
+      simt::release_guarded(data, bytes);
     } else {
       cache_.emplace(rounded(bytes), data);
     }
@@ -101,23 +102,37 @@ class SimtDriver final : public Driver {
   MemoryInfo memory_info() override { return {total_ - std::min(total_, reserved()), total_}; }
 
   void copy(void* to, const void* from, std::size_t bytes, void*) override {
+    if (!checked_) {
+      std::memcpy(to, from, bytes);
+      return;
+    }
+    const simt::OpenDeviceMemory open;
     std::memcpy(to, from, bytes);
-    if (checked_) simt::checker::written_by_host(to, bytes);
+    simt::checker::written_by_host(to, bytes);
   }
   void fill(void* to, int value, std::size_t bytes, void*) override {
+    if (!checked_) {
+      std::memset(to, value, bytes);
+      return;
+    }
+    const simt::OpenDeviceMemory open;
     std::memset(to, value, bytes);
-    if (checked_) simt::checker::written_by_host(to, bytes);
+    simt::checker::written_by_host(to, bytes);
   }
   void* allocate_pinned(std::size_t bytes) override { return std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096); }
   void release_pinned(void* data) noexcept override { std::free(data); }
   std::string error_text(int error) override { return "error " + std::to_string(error); }
 
  private:
-  // Checked memory ends 512 bytes before the next.
-  std::size_t rounded(std::size_t bytes) const { return (bytes + 511) / 512 * 512 + (checked_ ? 512 : 0); }
-  void* ready(void* data, std::size_t bytes) {
-    if (checked_ || simt::settings().async != simt::Async::eager) std::memset(data, 0xff, bytes);
-    if (checked_) simt::checker::allocated(data, bytes);
+  static std::size_t rounded(std::size_t bytes) { return (bytes + 511) / 512 * 512; }
+  void* ready(void* data, std::size_t bytes) const {
+    if (checked_) {
+      const simt::OpenDeviceMemory open;
+      std::memset(data, 0xff, bytes);
+      simt::checker::allocated(data, bytes);
+    } else if (simt::settings().async != simt::Async::eager) {
+      std::memset(data, 0xff, bytes);
+    }
     return data;
   }
 

@@ -49,9 +49,7 @@ struct ThreadLayout {  // the first members of a block
 #else
 #define TC_SIMT_LAYOUT [[gnu::always_inline]] inline
 #endif
-TC_SIMT_LAYOUT const ThreadLayout& layout() {
-  return *reinterpret_cast<const ThreadLayout*>(worker->lane->block);
-}
+TC_SIMT_LAYOUT const ThreadLayout& layout() { return *reinterpret_cast<const ThreadLayout*>(worker->lane->block); }
 [[maybe_unused]] TC_SIMT_LAYOUT uint3 thread_index() { return worker->lane->thread; }
 [[maybe_unused]] TC_SIMT_LAYOUT uint3 block_index() { return layout().index; }
 [[maybe_unused]] TC_SIMT_LAYOUT dim3 block_extents() { return layout().block; }

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <optional>
 
 #include "core/check.h"
 #include "cpu/parallel.h"
 #include "cuda/simt/checker.h"
+#include "cuda/simt/device_memory.h"
 #include "cuda/simt/team.h"
 
 namespace tc::simt {
@@ -77,7 +79,11 @@ void run(const char* name, const LaunchShape& given, void (*body)(void*), void* 
   std::unique_lock<std::mutex> alone(checked_launches, std::defer_lock);
   if (checked) alone.lock();
   Launch launch{name, shape, body, args, args_bytes, checked, settings(), next_serial.fetch_add(blocks)};
-  if (checked) checker::begin_launch(launch);
+  std::optional<OpenDeviceMemory> open;
+  if (checked) {
+    checker::begin_launch(launch);
+    open.emplace();
+  }
   const auto run_team = [&](std::int64_t t) {
     std::uint64_t at = static_cast<std::uint64_t>(t);
     if (launch.settings.order == Order::reverse) at = teams - 1 - at;

@@ -285,7 +285,7 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
                 raise ValueError(
                     f"repeat: needs one number per index of axis {axis} of extent {x.shape[axis]}, got {repeats.size}"
                 )
-            return take(x, _core.repeat_indices(repeats), axis=axis)
+            return take(x, _core.to_device(_core.repeat_indices(repeats), x.device, False), axis=axis)
         repeats = repeats.item()
     try:
         times = operator.index(repeats)
@@ -400,7 +400,10 @@ def pad(x: Any, widths: Any, /, *, mode: str = "constant", value: Any = 0) -> An
     if mode == "constant":
         fill = full((), value, dtype=x.dtype, device=x.device)
         return _pad_constant(x, tuple(b for b, _ in pairs), tuple(a for _, a in pairs), fill)
-    indices = [_core.pad_indices(n, b, a, mode) for n, (b, a) in zip(x.shape, pairs, strict=True)]
+    indices = [
+        _core.to_device(_core.pad_indices(n, b, a, mode), x.device, False)
+        for n, (b, a) in zip(x.shape, pairs, strict=True)
+    ]
     y = x
     for axis, (b, a) in enumerate(pairs):
         if b or a:
