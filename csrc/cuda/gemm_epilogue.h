@@ -43,10 +43,12 @@ struct GemmArguments {
 
 // What a block computes. blockIdx: (tile, split of k, matrix of the batch). Few numbers, since they are held in
 // registers throughout.
+template <int m, int n>
 struct BlockTile {
-  int tile_row, tile_col;  // of the tile
-  int k_steps, k_last;     // of the ring, and steps of k in the last
-  std::int64_t row, col;   // of C, where the tile begins
+  int tile_row, tile_col;
+  int k_steps, k_last;  // of the ring, and steps of k in the last of them
+  TC_DEVICE std::int64_t row() const { return static_cast<std::int64_t>(tile_row) * m; }  // of C, where it begins
+  TC_DEVICE std::int64_t col() const { return static_cast<std::int64_t>(tile_col) * n; }
 };
 
 struct BatchOffsets {
@@ -75,32 +77,30 @@ TC_DEVICE std::int64_t matrix_index(const GemmArguments<T>& g) {
 
 // Tiles are taken in groups of 8 rows of tiles, column by column, so that blocks that run at the same time read few
 // distinct rows of A and columns of B, which stay in the L2 cache.
-template <class T>
-TC_DEVICE BlockTile block_tile(const GemmArguments<T>& g, const GemmTile& tile) {
+template <int m, int n, int k_step, class T>
+TC_DEVICE BlockTile<m, n> block_tile(const GemmArguments<T>& g) {
   constexpr int kGroup = 8;
   const int index = static_cast<int>(blockIdx.x), per_group = kGroup * g.tiles_n;
   const int group = index / per_group, within = index % per_group;
   const int rows = min(g.tiles_m - group * kGroup, kGroup);
-  BlockTile t;
+  BlockTile<m, n> t;
   t.tile_row = group * kGroup + within % rows;
   t.tile_col = within / rows;
-  t.row = static_cast<std::int64_t>(t.tile_row) * tile.m;
-  t.col = static_cast<std::int64_t>(t.tile_col) * tile.n;
   const std::int64_t k = min(g.k - k_begin(g), g.k_per_split);
-  t.k_steps = static_cast<int>((k + tile.k - 1) / tile.k);
-  t.k_last = static_cast<int>(k - static_cast<std::int64_t>(t.k_steps - 1) * tile.k);
+  t.k_steps = static_cast<int>((k + k_step - 1) / k_step);
+  t.k_last = static_cast<int>(k - static_cast<std::int64_t>(t.k_steps - 1) * k_step);
   return t;
 }
 
 // The first elements of a block's tiles of A and B.
-template <class T>
-TC_DEVICE const T* tile_of_a(const GemmArguments<T>& g, const BlockTile& t) {
-  return g.a + batch_offsets(g.batch, matrix_index(g)).a + t.row * g.a_side.outer_stride +
+template <class T, class Tile>
+TC_DEVICE const T* tile_of_a(const GemmArguments<T>& g, const Tile& t) {
+  return g.a + batch_offsets(g.batch, matrix_index(g)).a + t.row() * g.a_side.outer_stride +
          k_begin(g) * g.a_side.k_stride;
 }
-template <class T>
-TC_DEVICE const T* tile_of_b(const GemmArguments<T>& g, const BlockTile& t) {
-  return g.b + batch_offsets(g.batch, matrix_index(g)).b + t.col * g.b_side.outer_stride +
+template <class T, class Tile>
+TC_DEVICE const T* tile_of_b(const GemmArguments<T>& g, const Tile& t) {
+  return g.b + batch_offsets(g.batch, matrix_index(g)).b + t.col() * g.b_side.outer_stride +
          k_begin(g) * g.b_side.k_stride;
 }
 
@@ -140,17 +140,17 @@ TC_DEVICE GemmSum<T> finished(const GemmArguments<T>& g, GemmSum<T> sum, std::in
 
 // Takes a slab of sums, `rows` x `cols` in lines of `pitch`, to C or to the partial sums. Slab row r is row
 // r / 32 * row_step + r % 32 + row_offset of the tile. All threads call it, after a barrier.
-template <class T, int rows, int cols, int pitch, int threads, int row_step = 32>
-TC_DEVICE void write_slab(const GemmArguments<T>& g, const BlockTile& t, GemmSum<T>* slab, int row_offset) {
+template <int rows, int cols, int pitch, int threads, int row_step, class T, class Tile>
+TC_DEVICE void write_slab(const GemmArguments<T>& g, const Tile& t, GemmSum<T>* slab, int row_offset) {
   using P = GemmSum<T>;
-  const auto row_of = [&](int r) { return t.row + r / 32 * row_step + r % 32 + row_offset; };
+  const auto row_of = [&](int r) { return t.row() + r / 32 * row_step + r % 32 + row_offset; };
   const std::int64_t matrix = matrix_index(g);
   const BatchOffsets at = batch_offsets(g.batch, matrix);
   if (!g.partial && !g.plain) {
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < rows * cols; i += threads) {
       const int r = i / cols, q = i % cols;
-      const std::int64_t row = row_of(r), col = t.col + q;
+      const std::int64_t row = row_of(r), col = t.col() + q;
       if (row < g.m && col < g.n) slab[r * pitch + q] = finished(g, slab[r * pitch + q], at.residual, row, col);
     }
     __syncthreads();
@@ -161,7 +161,7 @@ TC_DEVICE void write_slab(const GemmArguments<T>& g, const BlockTile& t, GemmSum
 #pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x); i < rows * kPerRow; i += threads) {
     const int r = i / kPerRow, q = i % kPerRow * kColumns;
-    const std::int64_t row = row_of(r), col = t.col + q;
+    const std::int64_t row = row_of(r), col = t.col() + q;
     if (row >= g.m || col >= g.n) continue;
     const int count = static_cast<int>(min(g.n - col, static_cast<std::int64_t>(kColumns)));
     const P* sums = slab + r * pitch + q;
@@ -195,7 +195,7 @@ struct SideSums {
   bool of_a, of_b;
   P sum = P(0);
 
-  TC_DEVICE SideSums(const GemmArguments<T>& g, const BlockTile& t)
+  TC_DEVICE SideSums(const GemmArguments<T>& g, const BlockTile<tile_m, tile_n>& t)
       : of_a(g.sums && !g.sums_of_b && t.tile_col == 0), of_b(g.sums && g.sums_of_b && t.tile_row == 0) {}
 
   // read_a(o, k): element of the stage in shared memory, zero past the edges.
@@ -216,10 +216,10 @@ struct SideSums {
   }
 
   // `scratch`: one P per thread of shared memory that nobody uses.
-  TC_DEVICE void write(const GemmArguments<T>& g, const BlockTile& t, P* scratch) {
+  TC_DEVICE void write(const GemmArguments<T>& g, const BlockTile<tile_m, tile_n>& t, P* scratch) {
     if (!of_a && !of_b) return;  // the whole block
     const int i = static_cast<int>(threadIdx.x), outer = of_a ? tile_m : tile_n;
-    const std::int64_t at = (of_a ? t.row : t.col) + i, extent = of_a ? g.m : g.n;
+    const std::int64_t at = (of_a ? t.row() : t.col()) + i, extent = of_a ? g.m : g.n;
     scratch[i] = sum;
     __syncthreads();
     if (i < outer && at < extent) {

@@ -54,7 +54,7 @@ struct MmaLoader {
     const std::int64_t line_stride = side.k_major ? side.outer_stride : side.k_stride;
     const std::int64_t run_stride = side.k_major ? side.k_stride : side.outer_stride;
     const int per_line = (side.k_major ? depth : outer) / kStep;
-#pragma unroll 2
+#pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < outer * depth / kStep; i += threads) {
       const int line = i / per_line, run = i % per_line * kStep;
       const int filled = line < lines ? min(max(runs - run, 0), kStep) : 0;
@@ -67,12 +67,16 @@ struct MmaLoader {
   }
 };
 
-// Four 8x8 matrices of an operand, from lines along k or, transposed, across it.
-TC_DEVICE void load_fragment(unsigned (&out)[4], const void* row, bool k_major) {
-  if (k_major)
-    load_matrices<4>(out, row);
-  else
-    load_matrices<4, true>(out, row);
+// Four 8x8 matrices each for `count` fragments `step` elements apart: from lines along k or, transposed, across it.
+template <int count, class T>
+TC_DEVICE void load_fragments(unsigned (&out)[count][4], const T* row, int step, bool k_major) {
+  if (k_major) {
+#pragma unroll
+    for (int i = 0; i < count; ++i) load_matrices<4>(out[i], row + i * step);
+  } else {
+#pragma unroll
+    for (int i = 0; i < count; ++i) load_matrices<4, true>(out[i], row + i * step);
+  }
 }
 
 // The part of a warp: kM fragments of 16 rows by kN of 8 columns, from one stage of `depth` steps of k.
@@ -102,10 +106,8 @@ struct WarpHalf {  // T is 16 bits wide
 #pragma unroll
     for (int k = 0; k < depth; k += 16) {
       unsigned left[kM][4], right[kN / 2][4];
-#pragma unroll
-      for (int i = 0; i < kM; ++i) load_fragment(left[i], a + 16 * i * a_outer + k * a_k, a_k_major);
-#pragma unroll
-      for (int j = 0; j < kN / 2; ++j) load_fragment(right[j], b + 16 * j * b_outer + k * b_k, b_k_major);
+      load_fragments(left, a + k * a_k, 16 * a_outer, a_k_major);
+      load_fragments(right, b + k * b_k, 16 * b_outer, b_k_major);
 #pragma unroll
       for (int i = 0; i < kM; ++i)
 #pragma unroll
@@ -157,7 +159,7 @@ struct WarpTf32 {
   }
 
   TC_DEVICE void add_stage(float (&sums)[kM][kN][4]) const {
-#pragma unroll
+#pragma unroll 2
     for (int k = 0; k < depth; k += 8) {
       unsigned big[kM][4], small[kM][4], right_big[kN][2], right_small[kN][2];
 #pragma unroll
@@ -208,11 +210,11 @@ __global__ void __launch_bounds__(mma_tile(kernel, tile_index).threads, mma_bloc
   constexpr int kRegionA = mma_region(tile.m, kK, sizeof(T)), kRow = tile.warp_m() / 16, kCol = 4;
   T* const shared = dynamic_shared<T>();
 
-  const BlockTile t = block_tile(g, tile);
+  const BlockTile t = block_tile<tile.m, tile.n, kK>(g);
   const MmaLoader<T, tile.m, kK, tile.threads> a{tile_of_a(g, t), g.a_side,
-                                                 static_cast<int>(min(g.m - t.row, std::int64_t{tile.m}))};
+                                                 static_cast<int>(min(g.m - t.row(), std::int64_t{tile.m}))};
   const MmaLoader<T, tile.n, kK, tile.threads> b{tile_of_b(g, t), g.b_side,
-                                                 static_cast<int>(min(g.n - t.col, std::int64_t{tile.n}))};
+                                                 static_cast<int>(min(g.n - t.col(), std::int64_t{tile.n}))};
   const auto load = [&](int step) {
     if (step < t.k_steps) {
       T* stage = shared + step % kStages * kStage;
@@ -264,7 +266,7 @@ __global__ void __launch_bounds__(mma_tile(kernel, tile_index).threads, mma_bloc
         *reinterpret_cast<Pack<float, 2>*>(to) = {{sums[i][j][2 * half], sums[i][j][2 * half + 1]}};
       }
   __syncthreads();
-  write_slab<T, tile.m, tile.n, kPitch, tile.threads>(g, t, slab, 0);
+  write_slab<tile.m, tile.n, kPitch, tile.threads, 32>(g, t, slab, 0);
 }
 
 }  // namespace TC_CUDA_BACKEND

@@ -70,11 +70,11 @@ __global__ void __launch_bounds__(kSimtTiles[tile_index].threads,
   constexpr int kPiecesM = tile.warp_m() / 32, kPiecesN = 2;  // a thread's 4 x 4 pieces; those of a warp cover 32 x 16
   P* const shared = dynamic_shared<P>();
 
-  const BlockTile t = block_tile(g, tile);
+  const BlockTile t = block_tile<kM, kN, kK>(g);
   const SimtLoader<T, kM, kK, tile.threads> a{tile_of_a(g, t), g.a_side,
-                                              static_cast<int>(min(g.m - t.row, std::int64_t{kM}))};
+                                              static_cast<int>(min(g.m - t.row(), std::int64_t{kM}))};
   const SimtLoader<T, kN, kK, tile.threads> b{tile_of_b(g, t), g.b_side,
-                                              static_cast<int>(min(g.n - t.col, std::int64_t{kN}))};
+                                              static_cast<int>(min(g.n - t.col(), std::int64_t{kN}))};
   const auto load = [&](int step) {
     if (step < t.k_steps) {
       P* stage = shared + step % kStages * kStage;
@@ -129,7 +129,7 @@ __global__ void __launch_bounds__(kSimtTiles[tile_index].threads,
       for (int j = 0; j < kPiecesN * 4; ++j)
         shared[(slab_row + i) * kPitch + col + j / 4 * 16 + j % 4] = sums[piece * 4 + i][j];
     __syncthreads();
-    write_slab<T, kSlabRows, kN, kPitch, tile.threads, kPiecesM * 32>(g, t, shared, piece * 32);
+    write_slab<kSlabRows, kN, kPitch, tile.threads, kPiecesM * 32>(g, t, shared, piece * 32);
     __syncthreads();
   }
 }
