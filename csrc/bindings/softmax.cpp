@@ -10,6 +10,7 @@ const Binder binder{[](PyObject* module) {
   bind<"softmax_backward", &ops::softmax_backward>(module);
   bind<"cross_entropy", &ops::cross_entropy>(module);
   bind<"cross_entropy_backward", &ops::cross_entropy_backward>(module);
+  bind<"cross_entropy_in_place", &ops::cross_entropy_in_place>(module);
 }};
 }  // namespace
 }  // namespace tc::python

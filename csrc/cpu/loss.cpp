@@ -43,7 +43,7 @@ struct Rows {
                                  : sum_row<A>(classes, [&](V v) { return total - v; }, x));
   }
 
-  void backward(const T* x, std::int64_t t, A g, A lse, T* gx) const {
+  void backward(const T* x, std::int64_t t, A g, A lse, T* gx) const {  // gx may be x
     if (t == settings.ignore_index) {
       std::memset(static_cast<void*>(gx), 0, static_cast<std::size_t>(classes) * sizeof(T));
       return;
@@ -52,13 +52,14 @@ struct Rows {
     const V scale(settings.log_probabilities ? A(0) : g * (hit + smoothing * weight_sum)), even(g * smoothing),
         shift(lse);
     const bool soft = !settings.log_probabilities;
+    const A at_class = convert<A>(x[t]);
     const auto probability = [&](V v) { return soft ? scale * simd::math::exp(v - shift) : V(A(0)); };
     if (weight)
       map_row<A>(classes, gx, [&](V v, V w) { return probability(v) - even * w; }, x, weight);
     else
       map_row<A>(classes, gx, [&](V v) { return probability(v) - even; }, x);
     // The hit class again as a whole, so that a half type rounds once.
-    const A p = soft ? scale[0] * simd::math::exp(V(convert<A>(x[t]) - lse))[0] : A(0);
+    const A p = soft ? scale[0] * simd::math::exp(V(at_class - lse))[0] : A(0);
     gx[t] = convert<T>(p - even[0] * weight_of(t) - g * hit);
   }
 };
@@ -95,6 +96,44 @@ void cross_entropy_backward(const Array& x, const Array& target, const Array* we
   });
 }
 
+void cross_entropy_in_place(Array& x, const Array& target, const Array* weight, const CrossEntropy& settings,
+                            const Array& g, Array& loss) {
+  const std::int64_t n = x.shape(1);
+  const auto* t = target.data<std::int64_t>();
+  dispatch(Floats{}, x.dtype(), [&]<class T>() {
+    const Rows<T> row(n, weight, settings);
+    for_rows(x, [&](std::int64_t r) {
+      T* const own = x.data<T>() + r * n;
+      Acc<T> lse;
+      row.forward(own, t[r], loss.data<Acc<T>>() + r, &lse);
+      row.backward(own, t[r], g.data<Acc<T>>()[r], lse, own);
+    });
+  });
+}
+
+void check_classes(const Array& target, const Array* weight, std::int64_t classes, std::int64_t ignore_index,
+                   Array& row_weight, Array& bad) {
+  const std::int64_t rows = target.size(), spans = bad.size(), span = (rows + spans - 1) / spans;
+  const auto* t = target.data<std::int64_t>();
+  dispatch(WideFloats{}, row_weight.dtype(), [&]<class A>() {
+    dispatch(Floats{}, weight ? weight->dtype() : row_weight.dtype(), [&]<class T>() {
+      parallel_for(spans, std::max<std::int64_t>(1, kGrain / span), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          std::int64_t first = -1;
+          for (std::int64_t r = i * span; r < std::min(rows, (i + 1) * span); ++r) {
+            const bool ignored = t[r] == ignore_index, known = t[r] >= 0 && t[r] < classes;
+            if (!ignored && !known && first < 0) first = r;
+            row_weight.data<A>()[r] = ignored || !known ? A(0) : weight ? convert<A>(weight->data<T>()[t[r]]) : A(1);
+          }
+          bad.data<std::int64_t>()[i] = first;
+        }
+      });
+    });
+  });
+}
+
+const Provide check_registered{kernels::check_classes, DeviceType::cpu, &check_classes};
+const Provide in_place_registered{kernels::cross_entropy_in_place, DeviceType::cpu, &cross_entropy_in_place};
 const Provide registered{kernels::cross_entropy, DeviceType::cpu, &cross_entropy};
 const Provide backward_registered{kernels::cross_entropy_backward, DeviceType::cpu, &cross_entropy_backward};
 
