@@ -7,12 +7,13 @@
 // What a row operation Op has:
 //   Element: float or double, what rows are read as; kInputs; Source<Element> in[kInputs]; Element fill: in slots past
 //     the row; kWrites: is there an output row, Sink out
-//   kHeld: elements of each input that a thread may hold
+//   kHeld, kStreamed: elements of each input that a thread may hold, and has in flight where rows are not held
 //   Result settle(v, slots, row, lanes, scratch): for a row held in v, by all its threads; may change v
 //   void write_held(result, v, slots, row): v[0] becomes what is written
 //   State; identity(); add(State&, v, slots, row); combine(State, State): the same for rows that are not held
 //   Result resolve(State, row); void write(result, v, slots, row)
 //   void record(result, row): by one thread per row
+//   kStateless: results need no pass over the row
 #pragma once
 #include "core/array.h"
 #include "cuda/device/launch.h"
@@ -64,9 +65,6 @@ struct RowShape {
   }
 };
 
-template <class Op>
-inline constexpr int kStreamSlots = 32 / static_cast<int>(sizeof(typename Op::Element)) * 2 / Op::kInputs;
-
 template <class Op, int K>
 TC_DEVICE void load_slots(const Op& op, typename Op::Element (&v)[Op::kInputs][K], std::int64_t row,
                           const Slots& slots) {
@@ -100,7 +98,7 @@ __global__ void __launch_bounds__(kLongThreads, 1) row_held(const Op op, const R
 template <class Op>
 TC_DEVICE typename Op::State stream_state(const Op& op, const RowShape& s, std::int64_t row, std::int64_t begin,
                                           std::int64_t end, typename Op::State* scratch) {
-  constexpr int K = kStreamSlots<Op>;
+  constexpr int K = Op::kStreamed;
   const Share share{static_cast<int>(threadIdx.x), kLongThreads, s.log2_pack};
   typename Op::State state = op.identity();
   for (std::int64_t base = begin; base < end; base += K * kLongThreads) {
@@ -114,7 +112,7 @@ TC_DEVICE typename Op::State stream_state(const Op& op, const RowShape& s, std::
 template <class Op, class Result>
 TC_DEVICE void stream_write(const Op& op, const RowShape& s, const Result& result, std::int64_t row, std::int64_t begin,
                             std::int64_t end) {
-  constexpr int K = kStreamSlots<Op>;
+  constexpr int K = Op::kStreamed;
   constexpr std::int64_t kStep = K * kLongThreads;
   const Share share{static_cast<int>(threadIdx.x), kLongThreads, s.log2_pack};
   for (std::int64_t base = begin + (end - begin - 1) / kStep * kStep; base >= begin; base -= kStep) {
@@ -137,7 +135,8 @@ __global__ void __launch_bounds__(kLongThreads, 1) row_streamed(const Op op, con
 
 // Few long rows, first launch: the States of their chunks.
 template <class Op>
-__global__ void __launch_bounds__(kLongThreads, 1) row_chunks(const Op op, const RowShape s, typename Op::State* partial) {
+__global__ void __launch_bounds__(kLongThreads, 1)
+    row_chunks(const Op op, const RowShape s, typename Op::State* partial) {
   TC_SHARED(typename Op::State, scratch, [kMostWarps]);
   const std::int64_t row = blockIdx.x, begin = blockIdx.y * s.per_chunk;
   const std::int64_t end = begin + s.per_chunk < s.length ? begin + s.per_chunk : s.length;
@@ -150,8 +149,9 @@ __global__ void __launch_bounds__(kLongThreads, 1)
     row_finish(const Op op, const RowShape s, const typename Op::State* partial) {
   const std::int64_t row = blockIdx.x, begin = blockIdx.y * s.per_chunk;
   const std::int64_t end = begin + s.per_chunk < s.length ? begin + s.per_chunk : s.length;
-  typename Op::State state = partial[row * s.chunks];
-  for (std::int64_t c = 1; c < s.chunks; ++c) state = op.combine(state, partial[row * s.chunks + c]);
+  typename Op::State state = op.identity();
+  if constexpr (!Op::kStateless)
+    for (std::int64_t c = 0; c < s.chunks; ++c) state = op.combine(state, partial[row * s.chunks + c]);
   const auto result = op.resolve(state, row);
   if constexpr (Op::kWrites) stream_write(op, s, result, row, begin, end);
   if (threadIdx.x == 0 && blockIdx.y == 0) op.record(result, row);
@@ -168,16 +168,20 @@ int common_pack(const Array& x, const Rest&... rest) {
 template <class Op>
 void run_rows(const Op& op, std::int64_t rows, std::int64_t length, int pack, Device device) {
   using State = typename Op::State;
-  const RowShape s(rows, length, pack, Op::kHeld, kStreamSlots<Op>);
+  const RowShape s(rows, length, pack, Op::kHeld, Op::kStreamed);
   if (s.small) return launch<row_held<Op, kShortHeld>>({s.grid(), s.block()}, op, s);
   if (s.held) return launch<row_held<Op, Op::kHeld>>({s.grid(), s.block()}, op, s);
-  if (s.chunks == 1) return launch<row_streamed<Op>>({s.grid(), s.block()}, op, s);
-  const Array partial =
-      Array::empty({rows * s.chunks * static_cast<std::int64_t>(sizeof(State))}, DType::uint8, device);
-  launch<row_chunks<Op>>({s.grid(), s.block()}, op, s, partial.data<State>());
-  dim3 grid = s.grid();
-  if (!Op::kWrites) grid.y = 1;
-  launch<row_finish<Op>>({grid, s.block()}, op, s, partial.data<State>());
+  if constexpr (Op::kStateless) {
+    launch<row_finish<Op>>({s.grid(), s.block()}, op, s, static_cast<const State*>(nullptr));
+  } else {
+    if (s.chunks == 1) return launch<row_streamed<Op>>({s.grid(), s.block()}, op, s);
+    const Array partial =
+        Array::empty({rows * s.chunks * static_cast<std::int64_t>(sizeof(State))}, DType::uint8, device);
+    launch<row_chunks<Op>>({s.grid(), s.block()}, op, s, partial.data<State>());
+    dim3 grid = s.grid();
+    if (!Op::kWrites) grid.y = 1;
+    launch<row_finish<Op>>({grid, s.block()}, op, s, partial.data<State>());
+  }
 }
 
 }  // namespace TC_CUDA_BACKEND

@@ -16,8 +16,8 @@ struct Softmax {
   struct Result {
     C max, factor;  // log: what is taken off, unused; else the maximum and 1 / Σ
   };
-  static constexpr int kInputs = 1, kHeld = sizeof(C) == 4 ? 32 : 16;
-  static constexpr bool kWrites = true;
+  static constexpr int kInputs = 1, kHeld = sizeof(C) == 4 ? 32 : 16, kStreamed = kHeld / 2;
+  static constexpr bool kWrites = true, kStateless = false;
   Source<C> in[1];
   Sink out;
   int log;
@@ -65,8 +65,8 @@ template <class C>
 struct SoftmaxGradient {
   using Element = C;
   using State = C;
-  static constexpr int kInputs = 2, kHeld = sizeof(C) == 4 ? 16 : 8;
-  static constexpr bool kWrites = true;
+  static constexpr int kInputs = 2, kHeld = sizeof(C) == 4 ? 16 : 8, kStreamed = kHeld / 2;
+  static constexpr bool kWrites = true, kStateless = false;
   Source<C> in[2];
   Sink out;
   int log;

@@ -65,6 +65,13 @@ Array pin_memory(const Array& x) {
 }
 bool is_pinned(const Array& x) { return x.storage()->pinned; }
 
+void fill(const Array& x, double value) {
+  if (!x.size()) return;
+  Array one = Array::empty({}, DType::float64), target = x;
+  *one.data<double>() = value;
+  kernels::copy(x.device(), one.broadcast_to(x.shape(), "fill"), target);
+}
+
 void check_writable(const Array& x, const char* op) {
   check_value(!x.storage()->read_only, op, ": the array is read-only");
   for (int i = 0; i < x.ndim(); ++i)

@@ -15,6 +15,7 @@ namespace ops {
 Array copy(const Array& x);                                  // row-major, same dtype
 Array astype(const Array& x, DType dtype, bool copy);        // itself when nothing changes and `copy` is false
 void assign(const Array& destination, const Array& source);  // broadcasts and converts; safe when the two overlap
+void fill(const Array& x, double value);                     // every element, on any device
 void check_writable(const Array& x, const char* op);         // ValueError where writing in place is not allowed
 void check_same_device(const Array& a, const Array& b, const char* op);  // RuntimeError naming both
 // The device an elementwise op of the two runs on: theirs, where a 0-d array on the CPU is a number for any device.

@@ -72,9 +72,8 @@ std::tuple<Array, Array, Array> cross_entropy(const Array& x, const Array& targe
   return {loss, lse, r.row_weight};
 }
 
-std::tuple<Array, Array> cross_entropy_in_place(const Array& x, const Array& target,
-                                                const std::optional<Array>& weight, std::int64_t ignore_index,
-                                                double label_smoothing, const Array& g) {
+std::tuple<Array, Array> cross_entropy_in_place(const Array& x, const Array& target, const std::optional<Array>& weight,
+                                                std::int64_t ignore_index, double label_smoothing, const Array& g) {
   const char* op = "cross_entropy_in_place";
   const CrossEntropy settings{ignore_index, label_smoothing, false};
   check_inputs(x, target, weight, settings);

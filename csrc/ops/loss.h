@@ -47,8 +47,7 @@ Array cross_entropy_backward(const Array& x, const Array& target, const std::opt
                              const Array& lse);
 // Loss per row and weight per row as above; x, which must be row-major, becomes g[r] · ∂loss[r]/∂x[r]. Reads and writes
 // the logits once: for losses at the end of a model, whose logits nothing else needs.
-std::tuple<Array, Array> cross_entropy_in_place(const Array& x, const Array& target,
-                                                const std::optional<Array>& weight, std::int64_t ignore_index,
-                                                double label_smoothing, const Array& g);
+std::tuple<Array, Array> cross_entropy_in_place(const Array& x, const Array& target, const std::optional<Array>& weight,
+                                                std::int64_t ignore_index, double label_smoothing, const Array& g);
 }  // namespace ops
 }  // namespace tc

@@ -88,8 +88,8 @@ std::tuple<Array, Array, Array> row_norm_backward(const Array& g, const Array& x
     kernels::row_norm_backward(x.device(), plan, as(g, dtype), as(x, dtype), w, as(mean, dtype), as(rstd, dtype), dx,
                                dweight, dbias);
   } else {
-    std::memset(dweight->raw(), 0, dweight->nbytes());
-    std::memset(dbias->raw(), 0, dbias->nbytes());
+    fill(*dweight, 0);
+    fill(*dbias, 0);
   }
   return {back(dx, x.dtype()), *dweight, *dbias};
 }
@@ -121,8 +121,8 @@ std::tuple<Array, Array, Array> batch_norm(const Array& x, const OptionalArray& 
   if (x.size()) {
     kernels::channel_norm(x.device(), plan, as(x, dtype), w, b, y, mean, variance);
   } else if (training) {
-    std::memset(mean.raw(), 0, mean.nbytes());
-    std::memset(variance.raw(), 0, variance.nbytes());
+    fill(mean, 0);
+    fill(variance, 0);
   }
   if (update && running_mean) update_running(*running_mean, mean, momentum, 1);
   if (update && running_var)
@@ -150,8 +150,8 @@ std::tuple<Array, Array, Array> batch_norm_backward(const Array& g, const Array&
     kernels::channel_norm_backward(x.device(), plan, as(g, dtype), as(x, dtype), w, as(mean, dtype),
                                    as(variance, dtype), dx, dweight, dbias);
   } else {
-    std::memset(dweight.raw(), 0, dweight.nbytes());
-    std::memset(dbias.raw(), 0, dbias.nbytes());
+    fill(dweight, 0);
+    fill(dbias, 0);
   }
   return {back(dx, x.dtype()), dweight, dbias};
 }

@@ -43,16 +43,9 @@ class Target {
   // Nothing for a kernel to do? Then every result, if there is one, is `identity`.
   bool is_trivial(double identity) {
     if (result.size() && terms) return false;
-    fill(identity);
+    fill(result, identity);
     return true;
   }
-  void fill(double value) {
-    if (!result.size()) return;
-    Array one = Array::empty({}, DType::float64);
-    *one.data<double>() = value;
-    kernels::copy(result.device(), one.broadcast_to(result.shape(), "fill"), result);
-  }
-
   Array result, seen;
   std::int64_t terms;
 };
