@@ -101,7 +101,7 @@ struct Source {
       T raw[K];
 #pragma unroll
       for (int k = 0; k < K; ++k)
-        if (k < count) raw[k] = from[offset(k)];
+        raw[k] = k < count ? from[offset(k)] : T{};
 #pragma unroll
       for (int k = 0; k < K; ++k) v[k] = k < count ? value_of(raw[k]) : fill;
     });
@@ -118,7 +118,7 @@ struct Source {
       P p[K / kPack];
 #pragma unroll
       for (int u = 0; u < K / kPack; ++u)
-        if (u * kPack < count) p[u] = from[u * share.lanes];
+        p[u] = u * kPack < count ? from[u * share.lanes] : P{};
 #pragma unroll
       for (int k = 0; k < K; ++k) v[k] = k < count ? value_of(p[k / kPack].at[k % kPack]) : fill;
     });

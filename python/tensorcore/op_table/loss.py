@@ -129,7 +129,7 @@ ROWS = [
     ),
     Op(
         "multi_margin_loss",
-        lambda x: F.multi_margin_loss(x, tc.asarray([0, 2, 1, 1])),
+        lambda x: F.multi_margin_loss(x, tc.asarray([0, 2, 1, 1], device=x.device)),
         lambda x: (
             (
                 np.maximum(1 - x[np.arange(4), [0, 2, 1, 1]][:, None] + x, 0)
@@ -143,7 +143,9 @@ ROWS = [
     ),
     Op(
         "cosine_embedding_loss",
-        lambda a, b: F.cosine_embedding_loss(a, b, tc.asarray([1.0, -1.0, 1.0, -1.0], dtype=a.dtype), -0.9, "none"),
+        lambda a, b: F.cosine_embedding_loss(
+            a, b, tc.asarray([1.0, -1.0, 1.0, -1.0], dtype=a.dtype, device=a.device), -0.9, "none"
+        ),
         lambda a, b: np.where([True, False, True, False], 1 - cosine(a, b), np.maximum(cosine(a, b) + 0.9, 0)),
         lambda rng: [rng.uniform(0.5, 2, (4, 3)), rng.uniform(-2, 2, (4, 3))],
         terms=12,

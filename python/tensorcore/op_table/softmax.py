@@ -49,7 +49,7 @@ WEIGHT = np.array([0.5, 1.0, 2.0, 0.25, 1.5])
 
 
 def weights(x):
-    return tc.asarray(WEIGHT, dtype=x.dtype)
+    return tc.asarray(WEIGHT, dtype=x.dtype, device=x.device)
 
 
 ROWS = [

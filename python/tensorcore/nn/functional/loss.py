@@ -101,7 +101,7 @@ def _composed_gradient(
 ) -> Tensor:
     classes = x.shape[1]
     kept = target != ignore_index
-    hot = equal(reshape(where(kept, target, 0), (-1, 1)), arange(classes)).astype(x.dtype)
+    hot = equal(reshape(where(kept, target, 0), (-1, 1)), arange(classes, device=x.device)).astype(x.dtype)
     goal = hot * (1 - smoothing) + smoothing / classes
     if weight is not None:
         goal = goal * weight.astype(x.dtype)
@@ -113,8 +113,12 @@ def _composed_gradient(
 
 
 def _reduce_rows(op: str, loss: Tensor, row_weight: Tensor, reduction: str, shape: tuple[int, ...]) -> Tensor:
-    if reduction == "mean":  # of the rows' losses, weighted
-        return tc_sum(loss) / float(tc_sum(row_weight)) if loss.size else mean(loss)
+    if reduction == "mean" and loss.size:  # of the rows' losses, weighted
+        total = tc_sum(row_weight)
+        # A float for half types, whose own dtype would not hold it; else nothing waits for the device.
+        return tc_sum(loss) / (total if total.dtype is loss.dtype else float(total))
+    if reduction == "mean":
+        return mean(loss)
     if reduction == "none":
         return reshape(loss, shape)
     return _reduce(op, loss, reduction)
@@ -333,7 +337,7 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p must be 1 or 2, got {p}")
     rows, classes = _class_rows("multi_margin_loss", x, target)
-    hot = equal(reshape(classes, (-1, 1)), arange(rows.shape[1]))
+    hot = equal(reshape(classes, (-1, 1)), arange(rows.shape[1], device=rows.device))
     hit = -nll_loss(rows, classes, reduction="none")
     terms = maximum(margin - reshape(hit, (-1, 1)) + rows, 0.0)
     terms = terms if p == 1 else terms * terms
