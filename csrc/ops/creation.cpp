@@ -49,7 +49,7 @@ Array full(const Dims& shape, const Array& value, DType dtype, Device device) {
 }
 
 Array zeros(const Dims& shape, DType dtype, Device device) {
-  Array zero = Array::empty({}, DType::uint8, device);
+  const Array zero = Array::empty({}, DType::uint8);
   *zero.data<std::uint8_t>() = 0;
   return full(shape, zero, dtype, device);
 }
@@ -116,7 +116,7 @@ Array eye(std::int64_t rows, std::int64_t columns, std::int64_t k, DType dtype, 
   if (k <= -rows || k >= columns) return out;
   const std::int64_t row = k < 0 ? -k : 0, column = k > 0 ? k : 0;
   const std::int64_t length = std::min(rows - row, columns - column);
-  Array one = Array::empty({}, DType::uint8, device);
+  const Array one = Array::empty({}, DType::uint8);
   *one.data<std::uint8_t>() = 1;
   Array diagonal = out.view(Dims{length}, Dims{columns + 1}, row * columns + column);
   kernels::copy(device, one.broadcast_to(Dims{length}, "eye"), diagonal);
