@@ -29,13 +29,15 @@ class TrainResult:
     predictions: Tensor | None = None  # (test_count,)
 
 
-def _init_layers(sizes: Sequence[int], generator: random.Generator) -> list[tuple[Tensor, Tensor]]:
+def _init_layers(
+    sizes: Sequence[int], generator: random.Generator, device: _core.Device
+) -> list[tuple[Tensor, Tensor]]:
     """Weights (out, in) uniform in ±1/√in, as PyTorch's Linear, and zero biases."""
     layers = []
     for fan_in, fan_out in pairwise(sizes):
         bound = fan_in**-0.5
-        weight = random.uniform((fan_out, fan_in), low=-bound, high=bound, generator=generator)
-        layers.append((weight.requires_grad_(), zeros(fan_out).requires_grad_()))
+        weight = random.uniform((fan_out, fan_in), low=-bound, high=bound, generator=generator, device=device)
+        layers.append((weight.requires_grad_(), zeros(fan_out, device=device).requires_grad_()))
     return layers
 
 
@@ -63,29 +65,29 @@ def train_digits(
     Stochastic gradient descent with momentum on the softmax cross-entropy; the learning rate falls
     to zero along a half cosine. With `keep` the result holds the held-out digits and what the network
     says of them. `on_epoch(epoch, loss, accuracy)` is called after each epoch. The
-    same seed gives the same bits on any number of threads.
+    same seed gives the same bits on any number of threads; another device rounds sums in another order.
     """
     import math
 
-    _core.Device(device)  # raises for a device this build lacks
+    place = _core.Device(device)  # raises for a device this build or machine lacks
     start = time.perf_counter()
     generator = random.Generator(seed)
     digits = load_digits()
     count = digits.labels.shape[0]
-    order = random.randperm(count, generator=generator)
-    images, labels = digits.images.reshape((count, 64))[order], digits.labels[order]
+    order = random.randperm(count, generator=generator, device=place)
+    images, labels = digits.images.reshape((count, 64)).to(place)[order], digits.labels.to(place)[order]
     held_out = count // 5
     test_x, test_y = images[:held_out], labels[:held_out]
     train_x, train_y = images[held_out:], labels[held_out:]
     sizes = [64, *hidden, 10]
-    layers = _init_layers(sizes, generator)
+    layers = _init_layers(sizes, generator, place)
     parameters = [p for layer in layers for p in layer]
-    velocities = [zeros(p.shape) for p in parameters]
+    velocities = [zeros(p.shape, device=place) for p in parameters]
     result = TrainResult(sizes, count - held_out, held_out)
     steps = epochs * math.ceil((count - held_out) / batch_size)
     step = 0
     for epoch in range(1, epochs + 1):
-        shuffled = random.randperm(count - held_out, generator=generator)
+        shuffled = random.randperm(count - held_out, generator=generator, device=place)
         total = 0.0
         for begin in range(0, count - held_out, batch_size):
             batch = shuffled[begin : begin + batch_size]
