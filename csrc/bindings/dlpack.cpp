@@ -5,6 +5,7 @@
 
 #include "bindings/bind.h"
 #include "bindings/exchange.h"
+#include "cuda/runtime/runtime.h"
 #include "ops/copy.h"
 
 namespace tc::python {
@@ -125,6 +126,22 @@ PyObject* export_as(Array array, [[maybe_unused]] std::uint64_t flags) {
 
 bool is_pair(PyObject* o) { return PyTuple_Check(o) && PyTuple_GET_SIZE(o) == 2; }
 
+// Memory of a GPU goes out once the consumer's stream waits for ours. Streams are numbered as DLPack has it: None or 1
+// for the default one, 2 for the thread's, -1 for none at all.
+void make_ready(const char* op, PyObject* stream) {
+  check(cuda::chosen_backend() == cuda::Backend::gpu, ErrorKind::buffer, op, ": the tensor is in the memory of the '",
+        cuda::name_of(cuda::chosen_backend()),
+        "' executor, which no GPU library can read; export tensor.to('cpu') instead");
+  const std::int64_t number = stream == Py_None ? 1 : Converter<std::int64_t>::from(stream, {op, 1});
+  if (number == -1) return;
+  void* const theirs = reinterpret_cast<void*>(number == 1 ? std::int64_t{0} : number);
+  if (theirs == cuda::current_stream_handle()) return;
+  void* const event = cuda::create_event(false);
+  cuda::record_event(event, cuda::current_stream_handle());
+  cuda::wait_event(theirs, event);
+  cuda::destroy_event(event);
+}
+
 // dlpack_export(tensor, stream, max_version, dl_device, copy)
 PyObject* dlpack_export(PyObject*, PyObject* const* args, Py_ssize_t count) {
   try {
@@ -137,8 +154,7 @@ PyObject* dlpack_export(PyObject*, PyObject* const* args, Py_ssize_t count) {
           ": a tensor that requires grad cannot be exported, since writes to its memory would be missing from the "
           "gradient; "
           "use tensor.detach()");
-    check(stream == Py_None, ErrorKind::value, op, ": stream must be None for a tensor on the CPU");
-    bool versioned = false;
+    bool versioned = false, is_copied = false;
     if (max_version != Py_None) {
       check_type(is_pair(max_version), op, ": max_version must be a tuple (major, minor)");
       versioned = Converter<std::int64_t>::from(PyTuple_GET_ITEM(max_version, 0), {op, 2}) >= 1;
@@ -148,20 +164,30 @@ PyObject* dlpack_export(PyObject*, PyObject* const* args, Py_ssize_t count) {
       check_type(is_pair(wanted), op, ": dl_device must be a tuple (type, id)");
       const auto type = Converter<std::int64_t>::from(PyTuple_GET_ITEM(wanted, 0), {op, 3});
       const auto id = Converter<std::int64_t>::from(PyTuple_GET_ITEM(wanted, 1), {op, 3});
+      if (type == kDlCpu && a.device().type == DeviceType::cuda) {
+        check(copy.value_or(true), ErrorKind::buffer, op, ": copy=False cannot be honoured, the tensor is on '",
+              to_string(a.device()), "'");
+        a = ops::on_host(a);
+        is_copied = true;
+      }
       const DlDevice here = encode(a.device());
       check(type == here.type && id == here.id, ErrorKind::buffer, op, ": cannot export from device '",
             to_string(a.device()), "' to DLPack device (", type, ", ", id, ")");
     }
+    if (a.device().type == DeviceType::cuda)
+      make_ready(op, stream);
+    else
+      check(stream == Py_None, ErrorKind::value, op, ": stream must be None for a tensor on the CPU");
     bool read_only = a.storage()->read_only;
     for (int i = 0; i < a.ndim(); ++i) read_only |= a.stride(i) == 0 && a.shape(i) > 1;
-    bool copies = copy.value_or(false);
+    bool copies = copy.value_or(false) && !is_copied;
     if (!versioned && read_only && !copies) {  // the older form cannot say that writing is forbidden
       check(copy.value_or(true), ErrorKind::buffer, op,
             ": a read-only tensor needs max_version of (1, 0) or later to be exported without a copy");
       copies = true;
     }
     if (copies) a = ops::copy(a);
-    const std::uint64_t flags = copies ? kIsCopied : read_only ? kReadOnly : 0;
+    const std::uint64_t flags = copies || is_copied ? kIsCopied : read_only ? kReadOnly : 0;
     return versioned ? export_as<DlManagedVersioned>(std::move(a), flags) : export_as<DlManaged>(std::move(a), flags);
   } catch (...) {
     set_error_from_exception();
@@ -206,8 +232,12 @@ Array take_capsule(PyObject* capsule, const char* op, bool may_copy, bool* is_co
     *is_copied = managed->flags & kIsCopied;
   }
   const DlTensor& t = managed->tensor;
-  check(t.device.type == kDlCpu || t.device.type == kDlCudaHost, ErrorKind::runtime, op, ": memory on DLPack device (",
-        t.device.type, ", ", t.device.id, ") cannot be used, this build of tensorcore works on the CPU");
+  const bool on_gpu = t.device.type == kDlCuda && cuda::chosen_backend() == cuda::Backend::gpu && t.device.id >= 0 &&
+                      t.device.id < cuda::device_count();
+  check(t.device.type == kDlCpu || t.device.type == kDlCudaHost || on_gpu, ErrorKind::runtime, op,
+        ": memory on DLPack device (", t.device.type, ", ", t.device.id, ") cannot be used here",
+        t.device.type == kDlCuda ? "; pass a CPU array" : "");
+  const Device device = on_gpu ? Device{DeviceType::cuda, static_cast<std::uint8_t>(t.device.id)} : Device{};
   const DType dtype = decode(op, t.dtype);
   check(t.ndim >= 0 && t.ndim <= kMaxNdim, ErrorKind::buffer, op, ": at most ", kMaxNdim,
         " dimensions are supported, got ", t.ndim);
@@ -218,7 +248,7 @@ Array take_capsule(PyObject* capsule, const char* op, bool may_copy, bool* is_co
   for (int i = 0; i < t.ndim; ++i) strides.push_back(t.strides && shape[i] > 1 ? t.strides[i] : row[i]);
   auto* data = static_cast<std::byte*>(t.data) + (t.data ? t.byte_offset : 0);
   check(size == 0 || t.data, ErrorKind::buffer, op, ": the producer gave no memory for shape ", shape);
-  StorageRef storage(borrow_storage(data, static_cast<std::size_t>(size) * itemsize(dtype), Device{}, read_only,
+  StorageRef storage(borrow_storage(data, static_cast<std::size_t>(size) * itemsize(dtype), device, read_only,
                                     &release_import<Managed>, managed));
   if (PyCapsule_SetName(capsule, kUsedName<Managed>) < 0) {
     storage->release = [](Storage*) {};  // the capsule still owns it
@@ -226,11 +256,12 @@ Array take_capsule(PyObject* capsule, const char* op, bool may_copy, bool* is_co
   }
   if (size == 0) {
     *is_copied = true;
-    return Array::empty(shape, dtype);
+    return Array::empty(shape, dtype, device);
   }
   Array lent(std::move(storage), data, dtype, shape, strides);
   if (reinterpret_cast<std::uintptr_t>(data) % itemsize(dtype) == 0) return lent;
   // Misaligned elements cannot be addressed as they are: move them byte by byte.
+  check(!on_gpu, ErrorKind::buffer, op, ": the memory is not aligned to its items");
   check(may_copy, ErrorKind::buffer, op, ": copy=False cannot be honoured, the memory is not aligned to its items");
   const Array bytes(lent.storage(), data, DType::uint8, Dims{}, Dims{});
   Array out = Array::empty(shape, dtype);
@@ -280,12 +311,17 @@ struct Reference {
 };
 
 // Calls producer.__dlpack__ with what a 1.x producer knows; older ones refuse the arguments and get none.
-PyObject* ask_for_capsule(PyObject* method, std::optional<bool> copy, bool to_cpu) {
+PyObject* ask_for_capsule(PyObject* method, std::optional<bool> copy, bool to_cpu, bool on_gpu) {
   const Reference none{PyTuple_New(0)}, words{PyDict_New()},
       version{Py_BuildValue("(II)", kVersion.major, kVersion.minor)};
   if (!none.object || !words.object || !version.object) return nullptr;
   if (PyDict_SetItemString(words.object, "max_version", version.object) < 0) return nullptr;
   if (copy && PyDict_SetItemString(words.object, "copy", *copy ? Py_True : Py_False) < 0) return nullptr;
+  if (on_gpu) {
+    const auto ours = reinterpret_cast<std::intptr_t>(cuda::current_stream_handle());
+    const Reference stream{PyLong_FromSsize_t(ours ? ours : 1)};
+    if (!stream.object || PyDict_SetItemString(words.object, "stream", stream.object) < 0) return nullptr;
+  }
   if (to_cpu) {
     const Reference device{Py_BuildValue("(ii)", kDlCpu, 0)};
     if (!device.object || PyDict_SetItemString(words.object, "dl_device", device.object) < 0) return nullptr;
@@ -309,10 +345,11 @@ Array array_from_dlpack(PyObject* object, std::optional<Device> device, std::opt
   }
   check_type(is_pair(where.object), op, ": __dlpack_device__ must give a tuple (type, id)");
   const auto type = Converter<std::int64_t>::from(PyTuple_GET_ITEM(where.object, 0), {op, 0});
-  const bool here = type == kDlCpu || type == kDlCudaHost;
+  const bool on_gpu = type == kDlCuda && cuda::chosen_backend() == cuda::Backend::gpu;
+  const bool here = type == kDlCpu || type == kDlCudaHost || on_gpu;
   check(here || device, ErrorKind::runtime, op, ": memory on DLPack device type ", type,
         " cannot be used as it is, pass device='cpu' to have it copied");
-  const Reference capsule{ask_for_capsule(method.object, copy, !here)};
+  const Reference capsule{ask_for_capsule(method.object, copy, !here, on_gpu)};
   if (!capsule.object) throw PythonError{};
   const bool may_copy = copy.value_or(true);
   bool is_copied = false;
@@ -323,6 +360,11 @@ Array array_from_dlpack(PyObject* object, std::optional<Device> device, std::opt
     out = take_capsule<DlManaged>(capsule.object, op, may_copy, &is_copied);
   else
     fail(ErrorKind::buffer, op, ": __dlpack__ of ", Py_TYPE(object)->tp_name, " gave no unused DLPack capsule");
+  if (device && *device != out.device()) {
+    check(may_copy, ErrorKind::buffer, op, ": copy=False cannot be honoured, the memory is on '",
+          to_string(out.device()), "'");
+    return ops::to_device(out, *device, false);
+  }
   return copy.value_or(false) && !is_copied ? ops::copy(out) : out;
 }
 

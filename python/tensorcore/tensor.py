@@ -47,6 +47,11 @@ class Tensor(_core.TensorBase):
 
         return matrix_transpose(self)
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """The CUDA array interface, version 3, of a tensor in a GPU's memory; AttributeError for any other."""
+        return _core.cuda_interface(self)
+
     def __iter__(self) -> Any:
         if self.ndim == 0:
             raise TypeError("iter: a 0-d tensor cannot be iterated over")

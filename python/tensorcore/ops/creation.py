@@ -56,8 +56,34 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
         else:
             x = _copy(obj) if copy else obj
         return x if device is None else to_device(x, device)
+    x = _from_cuda_interface(obj) if hasattr(obj, "__cuda_array_interface__") else None
+    if x is not None:  # sharing a GPU's memory: dtype and copies as for tensors
+        return asarray(x, dtype=dtype, device=device, copy=copy)
     x = _core.asarray(obj, dtype, copy)
     return x if device is None else to_device(x, device)
+
+
+def _from_cuda_interface(obj: Any) -> Tensor | None:
+    """A tensor over the memory of an object that has the CUDA array interface; None if DLPack serves it."""
+    if hasattr(obj, "__dlpack__"):
+        return None
+    seen = obj.__cuda_array_interface__
+    names = {"|b1": "bool", "|u1": "uint8", "|i1": "int8", "<i2": "int16", "<i4": "int32", "<i8": "int64"}
+    names |= {"<f2": "float16", "<f4": "float32", "<f8": "float64"}
+    if seen["typestr"] not in names:
+        raise TypeError(f"asarray: no dtype for the CUDA array interface's {seen['typestr']!r}")
+    if seen.get("mask") is not None:
+        raise TypeError("asarray: masked arrays are not supported")
+    dtype = getattr(_core, names[seen["typestr"]])
+    shape, strides = tuple(seen["shape"]), seen.get("strides")
+    if strides is None:
+        step, back = dtype.itemsize, []
+        for n in reversed(shape):
+            back.append(step)
+            step *= n
+        strides = back[::-1]
+    pointer, read_only = seen["data"]
+    return _core.from_cuda_interface(obj, pointer, shape, tuple(strides), dtype, read_only)
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:

@@ -26,14 +26,15 @@ def __dlpack__(  # noqa: N807
 ) -> Any:
     """A DLPack capsule that shares this tensor's memory: versioned if `max_version` is (1, 0) or later.
 
-    Raises BufferError for a tensor that requires grad (export `tensor.detach()`), for another device,
-    and where `copy=False` cannot be honoured.
+    A CUDA tensor's capsule waits for the consumer's `stream`; with `dl_device=(1, 0)` it is copied to the
+    CPU. Raises BufferError for a tensor that requires grad (export `tensor.detach()`), for another
+    device, for the executor's memory, and where `copy=False` cannot be honoured.
     """
     return _core.dlpack_export(self, stream, max_version, dl_device, copy)
 
 
 def __dlpack_device__(self: Tensor, /) -> tuple[int, int]:  # noqa: N807
-    """The DLPack device type and number of this tensor: (1, 0) on the CPU."""
+    """The DLPack device type and number of this tensor: (1, 0) on the CPU, (2, N) on `cuda:N`."""
     return _core.dlpack_device(self)
 
 
@@ -50,7 +51,7 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
             "__array__: the tensor requires grad and NumPy would lose its gradient; convert tensor.detach() instead"
         )
     if self.device.type != "cpu":
-        raise TypeError("__array__: the tensor is not on the CPU; convert tensor.to('cpu') instead")
+        raise TypeError(f"__array__: the tensor is on '{self.device}', not on the CPU; convert tensor.to('cpu') instead")
     if self.dtype is _core.bfloat16:
         raise TypeError("__array__: NumPy has no bfloat16; convert with .astype(tc.float32) first")
     shared = np.asarray(memoryview(self))
