@@ -6,6 +6,7 @@
 
 #include "cpu/norm_sums.h"
 #include "cpu/parallel.h"
+#include "cpu/wide.h"
 #include "ops/norm.h"
 
 namespace tc::cpu {
@@ -218,23 +219,43 @@ void backward_columns(const ChannelNorm& plan, const T* g, const T* x, const Opt
   });
 }
 
-void channel_norm(const ChannelNorm& plan, const Array& x, const OptionalArray& weight, const OptionalArray& bias,
-                  Array& y, Array& mean, Array& variance) {
+void channel_norm(const ChannelNorm& plan, const Array& given, const OptionalArray& weight, const OptionalArray& bias,
+                  Array& result, Array& mean, Array& variance) {
+  const Array x = wide(given);
+  WideResult y(result);
   dispatch(WideFloats{}, x.dtype(), [&]<class T>() {
     const auto run = plan.inner == 1 ? &forward_columns<T> : &forward_planes<T>;
-    run(plan, x.data<T>(), weight, bias, y.data<T>(), mean.data<T>(), variance.data<T>());
+    run(plan, x.data<T>(), weight, bias, y.array.data<T>(), mean.data<T>(), variance.data<T>());
   });
+  y.finish();
 }
 
-void channel_norm_backward(const ChannelNorm& plan, const Array& g, const Array& x, const OptionalArray& weight,
-                           const Array& mean, const Array& variance, Array& dx, Array& dweight, Array& dbias) {
+void channel_norm_backward(const ChannelNorm& plan, const Array& given_g, const Array& given_x,
+                           const OptionalArray& weight, const Array& mean, const Array& variance, Array& result,
+                           Array& dweight, Array& dbias) {
+  const Array g = wide(given_g), x = wide(given_x);
+  WideResult dx(result);
   dispatch(WideFloats{}, x.dtype(), [&]<class T>() {
     const auto run = plan.inner == 1 ? &backward_columns<T> : &backward_planes<T>;
-    run(plan, g.data<T>(), x.data<T>(), weight, mean.data<T>(), variance.data<T>(), dx.data<T>(), dweight.data<T>(),
-        dbias.data<T>());
+    run(plan, g.data<T>(), x.data<T>(), weight, mean.data<T>(), variance.data<T>(), dx.array.data<T>(),
+        dweight.data<T>(), dbias.data<T>());
+  });
+  dx.finish();
+}
+
+void update_running(const Array& batch, double momentum, double factor, Array& running) {
+  dispatch(WideFloats{}, batch.dtype(), [&]<class A>() {
+    dispatch(Floats{}, running.dtype(), [&]<class T>() {
+      for (std::int64_t c = 0; c < batch.size(); ++c) {
+        T& value = running.data<T>()[c * running.stride(0)];
+        const double seen = static_cast<double>(batch.data<A>()[c]);
+        value = convert<T>((1 - momentum) * convert<double>(value) + momentum * (factor * seen));
+      }
+    });
   });
 }
 
+const Provide update{kernels::update_running, DeviceType::cpu, &update_running};
 const Provide forward{kernels::channel_norm, DeviceType::cpu, &channel_norm};
 const Provide backward{kernels::channel_norm_backward, DeviceType::cpu, &channel_norm_backward};
 

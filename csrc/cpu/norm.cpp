@@ -8,6 +8,7 @@
 
 #include "cpu/norm_sums.h"
 #include "cpu/parallel.h"
+#include "cpu/wide.h"
 
 namespace tc::cpu {
 namespace {
@@ -56,8 +57,11 @@ void forward_row(const RowNorm& plan, const T* x, const T* weight, const T* bias
   }
 }
 
-void row_norm(const RowNorm& plan, const Array& x, const OptionalArray& weight, const OptionalArray& bias, Array& y,
-              Array& mean, Array& rstd) {
+void row_norm(const RowNorm& plan, const Array& given, const OptionalArray& weight, const OptionalArray& bias,
+              Array& result, Array& mean, Array& rstd) {
+  const Array x = wide(given);
+  WideResult written(result);
+  const Array& y = written.array;
   dispatch(WideFloats{}, x.dtype(), [&]<class T>() {
     const std::int64_t length = plan.channels * plan.inner;
     const T *w = data_of<T>(weight), *b = data_of<T>(bias);
@@ -69,6 +73,7 @@ void row_norm(const RowNorm& plan, const Array& x, const OptionalArray& weight, 
       }
     });
   });
+  written.finish();
 }
 
 // One row's dx; its part of dweight and dbias is added to the given sums.
@@ -125,8 +130,12 @@ void backward_row(const RowNorm& plan, const T* g, const T* x, const T* weight, 
   }
 }
 
-void row_norm_backward(const RowNorm& plan, const Array& g, const Array& x, const OptionalArray& weight,
-                       const Array& mean, const Array& rstd, Array& dx, OptionalArray& dweight, OptionalArray& dbias) {
+void row_norm_backward(const RowNorm& plan, const Array& given_g, const Array& given_x, const OptionalArray& weight,
+                       const Array& mean, const Array& rstd, Array& result, OptionalArray& dweight,
+                       OptionalArray& dbias) {
+  const Array g = wide(given_g), x = wide(given_x);
+  WideResult written(result);
+  const Array& dx = written.array;
   dispatch(WideFloats{}, x.dtype(), [&]<class T>() {
     const std::int64_t length = plan.channels * plan.inner, parameters = plan.groups * plan.channels;
     // With a single batch item no two rows share a weight; otherwise a chunk covers whole items.
@@ -158,6 +167,7 @@ void row_norm_backward(const RowNorm& plan, const Array& g, const Array& x, cons
       }
     });
   });
+  written.finish();
 }
 
 const Provide forward{kernels::row_norm, DeviceType::cpu, &row_norm};

@@ -9,7 +9,6 @@ using OptionalArray = std::optional<Array>;
 
 DType computed_in(DType d) { return is_half(d) ? DType::float32 : d; }
 Array as(const Array& x, DType dtype) { return astype(x, dtype, false).contiguous(); }
-Array back(const Array& x, DType dtype) { return astype(x, dtype, false); }
 
 void check_floats(const char* op, const Array& x, const char* what) {
   check_type(is_float(x.dtype()), op, ": ", what, " must be of a floating dtype, got ", name_of(x.dtype()));
@@ -43,13 +42,15 @@ ChannelNorm channels_of(const Array& x, double eps, bool training) {
   return plan;
 }
 
-// statistics = (1 - momentum) * statistics + momentum * (factor * batch)
+void check_running(const OptionalArray& running, const char* op) {
+  if (!running) return;
+  check_writable(*running, op);
+  check_value(running->ndim() == 1, op, ": running statistics must have one axis, got shape ", running->shape());
+}
 void update_running(const Array& running, const Array& batch, double momentum, double factor) {
-  Array now = as(running, DType::float64), seen = as(batch, DType::float64);
-  if (now.storage().get() == running.storage().get()) now = copy(now);
-  for (std::int64_t i = 0; i < now.size(); ++i)
-    now.data<double>()[i] = (1 - momentum) * now.data<double>()[i] + momentum * factor * seen.data<double>()[i];
-  assign(running, now);
+  Array changed = running;
+  kernels::update_running(running.device(), batch, momentum, factor, changed);
+  running.storage()->version.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -64,10 +65,10 @@ std::tuple<Array, Array, Array> row_norm(const std::string& name, const Array& x
   const RowNorm plan = rows_of(op, x, groups, channels, inner, eps, rms);
   const OptionalArray w = parameter(op, "weight", weight, groups * channels, x, dtype);
   const OptionalArray b = parameter(op, "bias", bias, groups * channels, x, dtype);
-  Array y = Array::empty(x.shape(), dtype, x.device());
+  Array y = Array::empty(x.shape(), x.dtype(), x.device());
   Array mean = Array::empty({plan.rows}, dtype, x.device()), rstd = Array::empty({plan.rows}, dtype, x.device());
-  if (x.size()) kernels::row_norm(x.device(), plan, as(x, dtype), w, b, y, mean, rstd);
-  return {back(y, x.dtype()), mean, rstd};
+  if (x.size()) kernels::row_norm(x.device(), plan, x.contiguous(), w, b, y, mean, rstd);
+  return {y, mean, rstd};
 }
 
 std::tuple<Array, Array, Array> row_norm_backward(const Array& g, const Array& x, const OptionalArray& weight,
@@ -81,17 +82,17 @@ std::tuple<Array, Array, Array> row_norm_backward(const Array& g, const Array& x
   const RowNorm plan = rows_of(op, x, groups, channels, inner, eps, rms);
   check_value(mean.size() == plan.rows && rstd.size() == plan.rows, op, ": mean and rstd need one element per row");
   const OptionalArray w = parameter(op, "weight", weight, groups * channels, x, dtype);
-  Array dx = Array::empty(x.shape(), dtype, x.device());
+  Array dx = Array::empty(x.shape(), x.dtype(), x.device());
   OptionalArray dweight = Array::empty({groups * channels}, dtype, x.device());
   OptionalArray dbias = Array::empty({groups * channels}, dtype, x.device());
   if (x.size()) {
-    kernels::row_norm_backward(x.device(), plan, as(g, dtype), as(x, dtype), w, as(mean, dtype), as(rstd, dtype), dx,
-                               dweight, dbias);
+    kernels::row_norm_backward(x.device(), plan, as(g, x.dtype()), x.contiguous(), w, as(mean, dtype), as(rstd, dtype),
+                               dx, dweight, dbias);
   } else {
     fill(*dweight, 0);
     fill(*dbias, 0);
   }
-  return {back(dx, x.dtype()), *dweight, *dbias};
+  return {dx, *dweight, *dbias};
 }
 
 std::tuple<Array, Array, Array> batch_norm(const Array& x, const OptionalArray& running_mean,
@@ -113,13 +114,12 @@ std::tuple<Array, Array, Array> batch_norm(const Array& x, const OptionalArray& 
   const OptionalArray given_mean = parameter(op, "running_mean", running_mean, plan.channels, x, dtype);
   const OptionalArray given_var = parameter(op, "running_var", running_var, plan.channels, x, dtype);
   const bool update = training && x.size() > 0;
-  if (update && running_mean) check_writable(*running_mean, op);
-  if (update && running_var) check_writable(*running_var, op);
-  Array y = Array::empty(x.shape(), dtype, x.device());
+  if (update) check_running(running_mean, op), check_running(running_var, op);
+  Array y = Array::empty(x.shape(), x.dtype(), x.device());
   Array mean = training ? Array::empty({plan.channels}, dtype, x.device()) : copy(*given_mean);
   Array variance = training ? Array::empty({plan.channels}, dtype, x.device()) : copy(*given_var);
   if (x.size()) {
-    kernels::channel_norm(x.device(), plan, as(x, dtype), w, b, y, mean, variance);
+    kernels::channel_norm(x.device(), plan, x.contiguous(), w, b, y, mean, variance);
   } else if (training) {
     fill(mean, 0);
     fill(variance, 0);
@@ -127,7 +127,7 @@ std::tuple<Array, Array, Array> batch_norm(const Array& x, const OptionalArray& 
   if (update && running_mean) update_running(*running_mean, mean, momentum, 1);
   if (update && running_var)
     update_running(*running_var, variance, momentum, static_cast<double>(count) / static_cast<double>(count - 1));
-  return {back(y, x.dtype()), mean, variance};
+  return {y, mean, variance};
 }
 
 std::tuple<Array, Array, Array> batch_norm_backward(const Array& g, const Array& x, const OptionalArray& weight,
@@ -143,17 +143,17 @@ std::tuple<Array, Array, Array> batch_norm_backward(const Array& g, const Array&
   check_value(mean.size() == plan.channels && variance.size() == plan.channels, op,
               ": mean and variance need one element per channel");
   const OptionalArray w = parameter(op, "weight", weight, plan.channels, x, dtype);
-  Array dx = Array::empty(x.shape(), dtype, x.device());
+  Array dx = Array::empty(x.shape(), x.dtype(), x.device());
   Array dweight = Array::empty({plan.channels}, dtype, x.device()),
         dbias = Array::empty({plan.channels}, dtype, x.device());
   if (x.size()) {
-    kernels::channel_norm_backward(x.device(), plan, as(g, dtype), as(x, dtype), w, as(mean, dtype),
+    kernels::channel_norm_backward(x.device(), plan, as(g, x.dtype()), x.contiguous(), w, as(mean, dtype),
                                    as(variance, dtype), dx, dweight, dbias);
   } else {
     fill(dweight, 0);
     fill(dbias, 0);
   }
-  return {back(dx, x.dtype()), dweight, dbias};
+  return {dx, dweight, dbias};
 }
 
 }  // namespace tc::ops

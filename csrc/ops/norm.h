@@ -1,5 +1,5 @@
-// Normalisation over rows (layer, group, instance, RMS) and over channels (batch). The ops compute in float or double;
-// half types are converted on the way in and out.
+// Normalisation over rows (layer, group, instance, RMS) and over channels (batch), computed in float or double: x, y
+// and their gradients have one floating dtype, weights and statistics the one that is computed in.
 #pragma once
 #include <optional>
 #include <tuple>
@@ -42,6 +42,9 @@ constinit inline Kernel<void(const ChannelNorm&, const Array& x, const OptionalA
 constinit inline Kernel<void(const ChannelNorm&, const Array& g, const Array& x, const OptionalArray& weight,
                              const Array& mean, const Array& variance, Array& dx, Array& dweight, Array& dbias)>
     channel_norm_backward{"channel_norm_backward"};
+// running = (1 - momentum) running + momentum · factor · batch, in double; running (channels,) of any floating dtype.
+constinit inline Kernel<void(const Array& batch, double momentum, double factor, Array& running)> update_running{
+    "batch_norm"};
 }  // namespace kernels
 
 namespace ops {

@@ -94,7 +94,7 @@ ROWS = [
     ),
     Op(
         "batch_norm[eval]",
-        lambda x, w, b: F.batch_norm(x, tc.asarray(MEAN), tc.asarray(VAR), w, b),
+        lambda x, w, b: F.batch_norm(x, tc.asarray(MEAN, device=x.device), tc.asarray(VAR, device=x.device), w, b),
         lambda x, w, b: (
             (x - per_channel(MEAN, x)) / np.sqrt(per_channel(VAR, x) + 1e-5) * per_channel(w, x) + per_channel(b, x)
         ),
