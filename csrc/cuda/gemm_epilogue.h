@@ -46,7 +46,7 @@ struct GemmArguments {
 template <int m, int n>
 struct BlockTile {
   int tile_row, tile_col;
-  int k_steps, k_last;  // of the ring, and steps of k in the last of them
+  int k;  // steps of it, this block's part
   TC_DEVICE std::int64_t row() const { return static_cast<std::int64_t>(tile_row) * m; }  // of C, where it begins
   TC_DEVICE std::int64_t col() const { return static_cast<std::int64_t>(tile_col) * n; }
 };
@@ -77,7 +77,7 @@ TC_DEVICE std::int64_t matrix_index(const GemmArguments<T>& g) {
 
 // Tiles are taken in groups of 8 rows of tiles, column by column, so that blocks that run at the same time read few
 // distinct rows of A and columns of B, which stay in the L2 cache.
-template <int m, int n, int k_step, class T>
+template <int m, int n, class T>
 TC_DEVICE BlockTile<m, n> block_tile(const GemmArguments<T>& g) {
   constexpr int kGroup = 8;
   const int index = static_cast<int>(blockIdx.x), per_group = kGroup * g.tiles_n;
@@ -86,9 +86,7 @@ TC_DEVICE BlockTile<m, n> block_tile(const GemmArguments<T>& g) {
   BlockTile<m, n> t;
   t.tile_row = group * kGroup + within % rows;
   t.tile_col = within / rows;
-  const std::int64_t k = min(g.k - k_begin(g), g.k_per_split);
-  t.k_steps = static_cast<int>((k + k_step - 1) / k_step);
-  t.k_last = static_cast<int>(k - static_cast<std::int64_t>(t.k_steps - 1) * k_step);
+  t.k = static_cast<int>(min(g.k - k_begin(g), g.k_per_split));
   return t;
 }
 

@@ -19,46 +19,55 @@ struct MmaLoader {
   static constexpr int kVector = 16 / sizeof(T), kChunks = outer * depth / kVector / threads;
   static_assert(kChunks * kVector * threads == outer * depth);
 
-  const T* base;  // of this block's tile
+  const T* from;  // of this block's tile, moving along k
   const GemmSidePlan& side;
   int outer_left;  // rows (columns) of the matrix from here on
 
   TC_DEVICE int pitch() const { return mma_pitch(side.k_major, outer, depth, sizeof(T)); }
 
-  // Step `k` of this block's sum, of which `k_left` remain.
-  TC_DEVICE void load(T* stage, std::int64_t k, int k_left) const {
-    const T* from = base + k * side.k_stride;
+  // Lines have power-of-two lengths, known but for which of two: positions are shifts.
+  TC_DEVICE int line_of(int index, int group) const {
+    return side.k_major ? index / (depth / group) : index / (outer / group);
+  }
+  TC_DEVICE int run_of(int index, int group) const {
+    return (side.k_major ? index % (depth / group) : index % (outer / group)) * group;
+  }
+
+  // The next step of this block's sum, of which `k_left` remain.
+  TC_DEVICE void load(T* stage, int k_left) {
     const int lines = side.k_major ? outer_left : k_left, runs = side.k_major ? k_left : outer_left;
     if (side.width == 16) {
       const std::int64_t line_stride = side.k_major ? side.outer_stride : side.k_stride;
-      const int per_line = (side.k_major ? depth : outer) / kVector;
-      const int run = static_cast<int>(threadIdx.x) % per_line * kVector;
+      const int line = line_of(static_cast<int>(threadIdx.x), kVector),
+                run = run_of(static_cast<int>(threadIdx.x), kVector);
+      const int line_step = line_of(threads, kVector);
       const int filled = min(max(runs - run, 0), kVector) * static_cast<int>(sizeof(T));
+      const T* source = from + line * line_stride + run;
+      T* to = stage + line * pitch() + run;
 #pragma unroll
-      for (int i = 0; i < kChunks; ++i) {
-        const int line = static_cast<int>(threadIdx.x) / per_line + i * (threads / per_line);
-        const int bytes = line < lines ? filled : 0;
-        copy_async<16>(stage + line * pitch() + run, bytes ? from + line * line_stride + run : from, bytes);
+      for (int i = 0; i < kChunks; ++i) {  // a chunk of which nothing is to be read may lie anywhere
+        copy_async<16>(to + i * line_step * pitch(), source, line + i * line_step < lines ? filled : 0);
+        source += side.copy_stride;
       }
     } else if (sizeof(T) == 4 || side.width == 4) {
-      load_narrow<4 / sizeof(T)>(stage, from, lines, runs);
+      load_narrow<4 / sizeof(T)>(stage, lines, runs);
     } else {
-      load_narrow<0>(stage, from, lines, runs);
+      load_narrow<0>(stage, lines, runs);
     }
+    from += side.stage_stride;
   }
 
   // By 4-byte asynchronous copies of `width` elements, or element by element through registers (width 0).
   template <int width>
-  TC_DEVICE void load_narrow(T* stage, const T* from, int lines, int runs) const {
+  TC_DEVICE void load_narrow(T* stage, int lines, int runs) const {
     constexpr int kStep = width == 0 ? 1 : width;
     const std::int64_t line_stride = side.k_major ? side.outer_stride : side.k_stride;
     const std::int64_t run_stride = side.k_major ? side.k_stride : side.outer_stride;
-    const int per_line = (side.k_major ? depth : outer) / kStep;
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < outer * depth / kStep; i += threads) {
-      const int line = i / per_line, run = i % per_line * kStep;
+      const int line = line_of(i, kStep), run = run_of(i, kStep);
       const int filled = line < lines ? min(max(runs - run, 0), kStep) : 0;
-      const T* source = filled ? from + line * line_stride + run * run_stride : from;
+      const T* source = from + line * line_stride + run * run_stride;
       if constexpr (width == 0)
         stage[line * pitch() + run] = filled ? *source : T(0.0f);
       else
@@ -210,18 +219,17 @@ __global__ void __launch_bounds__(mma_tile(kernel, tile_index).threads, mma_bloc
   constexpr int kRegionA = mma_region(tile.m, kK, sizeof(T)), kRow = tile.warp_m() / 16, kCol = 4;
   T* const shared = dynamic_shared<T>();
 
-  const BlockTile t = block_tile<tile.m, tile.n, kK>(g);
-  const MmaLoader<T, tile.m, kK, tile.threads> a{tile_of_a(g, t), g.a_side,
-                                                 static_cast<int>(min(g.m - t.row(), std::int64_t{tile.m}))};
-  const MmaLoader<T, tile.n, kK, tile.threads> b{tile_of_b(g, t), g.b_side,
-                                                 static_cast<int>(min(g.n - t.col(), std::int64_t{tile.n}))};
+  const BlockTile t = block_tile<tile.m, tile.n>(g);
+  MmaLoader<T, tile.m, kK, tile.threads> a{tile_of_a(g, t), g.a_side,
+                                           static_cast<int>(min(g.m - t.row(), std::int64_t{tile.m}))};
+  MmaLoader<T, tile.n, kK, tile.threads> b{tile_of_b(g, t), g.b_side,
+                                           static_cast<int>(min(g.n - t.col(), std::int64_t{tile.n}))};
   const auto load = [&](int step) {
-    if (step < t.k_steps) {
+    if (step * kK < t.k) {
       T* stage = shared + step % kStages * kStage;
-      const std::int64_t k = static_cast<std::int64_t>(step) * kK;
-      const int left = step + 1 < t.k_steps ? kK : t.k_last;
-      a.load(stage, k, left);
-      b.load(stage + kRegionA, k, left);
+      const int left = min(t.k - step * kK, kK);
+      a.load(stage, left);
+      b.load(stage + kRegionA, left);
     }
     commit_copies();  // also of nothing: groups are counted
   };
@@ -234,7 +242,7 @@ __global__ void __launch_bounds__(mma_tile(kernel, tile_index).threads, mma_bloc
 #pragma unroll
   for (int step = 0; step < kStages - 1; ++step) load(step);
 #pragma unroll 1
-  for (int step = 0; step < t.k_steps; ++step) {
+  for (int step = 0; step * kK < t.k; ++step) {
     wait_copies<kStages - 2>();
     __syncthreads();           // this stage is there for all, and all have left the stage before it,
     load(step + kStages - 1);  // which is the next to be filled

@@ -13,7 +13,8 @@ constexpr double kReduceBytes = 12;     // to and from global memory, as its sha
 constexpr double kBlockCycles = 1500;   // to start a block, fill its ring and write its tile
 constexpr double kReduceCycles = 4000;  // to start the kernel that adds partial sums
 constexpr int kMaxSplit = 256;
-constexpr std::int64_t kMinSteps = 128;  // of k per block of a split
+constexpr std::int64_t kMinSteps = 128;                    // of k per block of a split
+constexpr std::int64_t kMaxSteps = std::int64_t{1} << 30;  // kernels count them in 32 bits
 constexpr std::int64_t kMaxWorkspace = std::int64_t{64} << 20;
 // Share of the multiply-adds a tile reaches: small ones read more of shared memory per multiply-add.
 constexpr double kTileRate[kGemmTiles] = {1.0, 0.7, 0.55, 0.55};
@@ -67,7 +68,14 @@ GemmSidePlan plan_side(GemmKernel kernel, int bytes, const GemmSide& side, std::
   };
   const bool k_is_nearer = distance(k, side.k_stride) <= distance(outer, side.outer_stride);
   const bool k_major = along_k != along_outer ? along_k > along_outer : k_is_nearer;
-  return {side.outer_stride, side.k_stride, k_major, k_major ? along_k : along_outer};
+  return {side.outer_stride, side.k_stride, k_major, k_major ? along_k : along_outer, 0, 0};
+}
+
+// Threads copy neighbours along lines, and move on by as many lines as the block copies at once.
+void plan_copies(GemmSidePlan& side, const GemmTile& tile, int outer, int bytes) {
+  const int per_line = (side.k_major ? tile.k : outer) / std::max(side.width / bytes, 1);
+  side.copy_stride = tile.threads / per_line * (side.k_major ? side.outer_stride : side.k_stride);
+  side.stage_stride = tile.k * side.k_stride;
 }
 
 struct Cost {
@@ -124,11 +132,13 @@ GemmPlan plan_gemm(const GemmProblem& p) {
   for (int index = one_tile ? kSmallSimtTile : 0; index < (one_tile ? kSmallSimtTile + 1 : kGemmTiles); ++index) {
     const GemmTile& tile = tile_of(plan.kernel, index);
     const std::int64_t steps = std::max<std::int64_t>(ceil_div(p.k, tile.k), 1);
-    for (int wanted = 1; wanted <= kMaxSplit; wanted += (wanted + 3) / 4) {  // 1 2 3 4 5 7 9 12 …
+    const int fewest = static_cast<int>(ceil_div(p.k, kMaxSteps)) + (p.k == 0);
+    for (int wanted = fewest; wanted <= std::max(fewest, kMaxSplit);
+         wanted += (wanted + 3) / 4) {  // 1 2 3 4 5 7 9 12 …
       const std::int64_t k_per_split = ceil_div(steps, wanted) * tile.k;
       const int split = static_cast<int>(ceil_div(steps * tile.k, k_per_split));
       const std::int64_t workspace = split > 1 ? split * p.batch * p.m * p.n * accumulator_bytes : 0;
-      if (split > 1 && (k_per_split < kMinSteps || workspace > kMaxWorkspace)) break;
+      if (wanted > fewest && (k_per_split < kMinSteps || workspace > kMaxWorkspace)) break;
       const double cycles = cost(tile, kTileRate[index], split, k_per_split);
       if (cycles >= best) continue;
       best = cycles;
@@ -141,6 +151,8 @@ GemmPlan plan_gemm(const GemmProblem& p) {
   }
   plan.tiles_m = ceil_div(p.m, plan.tile.m);
   plan.tiles_n = ceil_div(p.n, plan.tile.n);
+  plan_copies(plan.a, plan.tile, plan.tile.m, bytes);
+  plan_copies(plan.b, plan.tile, plan.tile.n, bytes);
   plan.shared = shared_bytes(plan.kernel, plan.tile, plan.kernel == GemmKernel::simt ? accumulator_bytes : bytes);
   return plan;
 }

@@ -82,8 +82,10 @@ struct GemmProblem {
 
 struct GemmSidePlan {
   std::int64_t outer_stride, k_stride;
-  bool k_major;  // neighbours along k are fetched together, else neighbours along rows or columns
-  int width;     // bytes per access: 16, 4 or one element
+  bool k_major;               // neighbours along k are fetched together, else neighbours along rows or columns
+  int width;                  // bytes per access: 16, 4 or one element
+  std::int64_t copy_stride;   // from one of a thread's copies to its next in a stage, and
+  std::int64_t stage_stride;  // to that of the next stage: given here, they cost kernels no registers
 };
 
 struct GemmPlan {

@@ -11,40 +11,61 @@
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
 
-// Copies one operand's part of a step of k to a stage, element (k, o) to line k, zeros past the edges.
+// Copies one operand's part of a step of k to a stage, element (k, o) to line k, zeros past the edges. Neighbouring
+// threads copy neighbours, four at a time if `wide`; each thread then moves on along the other axis. What it has to
+// remember is kept small: every register here is one less for sums.
 template <class T, int outer, int depth, int threads>
 struct SimtLoader {
   using P = GemmSum<T>;
   static constexpr int kPitch = simt_pitch(outer);
+  // How far a thread moves along the other axis: rows (columns) if k-major, else steps of k.
+  static constexpr int kTurned = threads / depth, kStraight = threads / outer, kWide = threads / (outer / 4);
 
-  const T* base;  // of this block's tile
+  const T* from;  // this thread's first element of the next stage
+  int to;         // where it goes in the stage
+  int line;       // its step of k
+  int left;       // elements from there to the edge of the matrix, along `outer`
   const GemmSidePlan& side;
-  int outer_left;  // rows (columns) of the matrix from here on
 
-  // Step `k` of this block's sum, of which `k_left` remain.
-  TC_DEVICE void load(P* stage, std::int64_t k, int k_left) const {
-    const T* from = base + k * side.k_stride;
-    if (sizeof(T) == 4 && side.width == 16) {  // neighbours lie along `outer`
-      constexpr int kPerLine = outer / 4;
+  // `tile`: first element of this block's tile, which has `outer_left` rows (columns) of the matrix.
+  TC_DEVICE SimtLoader(const T* tile, const GemmSidePlan& side, std::int64_t outer_left) : side(side) {
+    const bool k_major = side.k_major, wide = sizeof(T) == 4 && side.width == 16;
+    const int thread = static_cast<int>(threadIdx.x);
+    const int run = wide ? thread % (outer / 4) * 4 : thread % outer;
+    line = k_major ? thread % depth : wide ? thread / (outer / 4) : thread / outer;
+    const int o = k_major ? thread / depth : run;
+    from = tile + line * side.k_stride + o * side.outer_stride;
+    to = line * kPitch + o;
+    left = static_cast<int>(min(outer_left, std::int64_t{outer})) - o;
+    if (wide) left = min(max(left, 0), 4);
+  }
+
+  // The next step of this block's sum, of which `k_left` remain. Where nothing is to be read, the source may lie
+  // anywhere.
+  TC_DEVICE void load(P* stage, int k_left) {
+    const T* source = from;
+    P* at = stage + to;
+    if (sizeof(T) == 4 && side.width == 16) {
+      if constexpr (sizeof(T) == 4) {
 #pragma unroll
-      for (int i = 0; i < depth * kPerLine / threads; ++i) {
-        const int index = static_cast<int>(threadIdx.x) + i * threads;
-        const int line = index / kPerLine, run = index % kPerLine * 4;
-        const int filled = line < k_left ? min(max(outer_left - run, 0), 4) : 0;
-        copy_async<16>(stage + line * kPitch + run, filled ? from + line * side.k_stride + run : from, filled * 4);
+        for (int i = 0; i < depth; i += kWide) {
+          copy_async<16>(at + i * kPitch, source, line + i < k_left ? left * 4 : 0);
+          source += side.copy_stride;
+        }
       }
-      return;
-    }
+    } else {
+      const int inside = side.k_major ? (line < k_left ? left : 0) : (left > 0 ? k_left - line : 0);
+      const int moved = side.k_major ? kTurned : kStraight, at_step = side.k_major ? kTurned : kStraight * kPitch;
 #pragma unroll 2
-    for (int i = static_cast<int>(threadIdx.x); i < outer * depth; i += threads) {
-      const int line = side.k_major ? i % depth : i / outer, o = side.k_major ? i / depth : i % outer;
-      const bool inside = line < k_left && o < outer_left;
-      const T* source = inside ? from + line * side.k_stride + o * side.outer_stride : from;
-      if constexpr (sizeof(T) == sizeof(P))
-        copy_async<sizeof(T)>(stage + line * kPitch + o, source, inside ? static_cast<int>(sizeof(T)) : 0);
-      else
-        stage[line * kPitch + o] = inside ? convert<P>(*source) : P(0);
+      for (int i = 0; i < outer * depth / threads; ++i) {
+        if constexpr (sizeof(T) == sizeof(P))
+          copy_async<sizeof(T)>(at + i * at_step, source, i * moved < inside ? static_cast<int>(sizeof(T)) : 0);
+        else
+          at[i * at_step] = i * moved < inside ? convert<P>(*source) : P(0);
+        source += side.copy_stride;
+      }
     }
+    from += side.stage_stride;
   }
 };
 
@@ -70,18 +91,15 @@ __global__ void __launch_bounds__(kSimtTiles[tile_index].threads,
   constexpr int kPiecesM = tile.warp_m() / 32, kPiecesN = 2;  // a thread's 4 x 4 pieces; those of a warp cover 32 x 16
   P* const shared = dynamic_shared<P>();
 
-  const BlockTile t = block_tile<kM, kN, kK>(g);
-  const SimtLoader<T, kM, kK, tile.threads> a{tile_of_a(g, t), g.a_side,
-                                              static_cast<int>(min(g.m - t.row(), std::int64_t{kM}))};
-  const SimtLoader<T, kN, kK, tile.threads> b{tile_of_b(g, t), g.b_side,
-                                              static_cast<int>(min(g.n - t.col(), std::int64_t{kN}))};
+  const BlockTile t = block_tile<kM, kN>(g);
+  SimtLoader<T, kM, kK, tile.threads> a(tile_of_a(g, t), g.a_side, g.m - t.row());
+  SimtLoader<T, kN, kK, tile.threads> b(tile_of_b(g, t), g.b_side, g.n - t.col());
   const auto load = [&](int step) {
-    if (step < t.k_steps) {
+    if (step * kK < t.k) {
       P* stage = shared + step % kStages * kStage;
-      const std::int64_t k = static_cast<std::int64_t>(step) * kK;
-      const int left = step + 1 < t.k_steps ? kK : t.k_last;
-      a.load(stage, k, left);
-      b.load(stage + kK * kPitchA, k, left);
+      const int left = min(t.k - step * kK, kK);
+      a.load(stage, left);
+      b.load(stage + kK * kPitchA, left);
     }
     commit_copies();  // also of nothing: groups are counted
   };
@@ -94,7 +112,7 @@ __global__ void __launch_bounds__(kSimtTiles[tile_index].threads,
 #pragma unroll
   for (int step = 0; step < kStages - 1; ++step) load(step);
 #pragma unroll 1
-  for (int step = 0; step < t.k_steps; ++step) {
+  for (int step = 0; step * kK < t.k; ++step) {
     wait_copies<kStages - 2>();
     __syncthreads();           // this stage is there for all, and all have left the stage before it,
     load(step + kStages - 1);  // which is the next to be filled
