@@ -311,12 +311,16 @@ void acquire_from(const void* object, Lane& lane) {
 }
 void forget(const void* object) { syncs.erase(object); }
 
-void becomes_unknown(const void* shared, std::size_t bytes) {
+namespace {
+void set_known(const void* shared, std::size_t bytes, std::uint8_t value) {
   const auto at = reinterpret_cast<std::uintptr_t>(shared);
   for (BlockState& block : blocks)
     if (at >= block.shared.begin && at + bytes <= block.shared.end)
-      std::fill_n(block.shared.known.begin() + static_cast<std::ptrdiff_t>(at - block.shared.begin), bytes, 0);
+      std::fill_n(block.shared.known.begin() + static_cast<std::ptrdiff_t>(at - block.shared.begin), bytes, value);
 }
+}  // namespace
+void becomes_unknown(const void* shared, std::size_t bytes) { set_known(shared, bytes, 0); }
+void becomes_known(const void* shared, std::size_t bytes) { set_known(shared, bytes, 1); }
 
 // ---- accesses
 // -----------------------------------------------------------------------------------------------------------

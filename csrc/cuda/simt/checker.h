@@ -31,6 +31,7 @@ void forget(const void* object);
 
 // Bytes of shared memory whose asynchronous copy is under way: reading them is an error until they are written.
 void becomes_unknown(const void* shared, std::size_t bytes);
+void becomes_known(const void* shared, std::size_t bytes);  // the copy has arrived
 
 // ---- accesses
 // ----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ std::atomic<Drain> drain{nullptr};
 // Under checks one launch runs at a time: its shadow memory knows nothing of others.
 std::mutex checked_launches;
 
+struct Stopped {};
+
 unsigned volume(const dim3& d) { return d.x * d.y * d.z; }
 uint3 place_in(std::uint64_t index, const dim3& extent) {
   return {static_cast<unsigned>(index % extent.x), static_cast<unsigned>(index / extent.x % extent.y),
@@ -195,6 +197,7 @@ void Scheduler::set_up(Launch& launch, std::uint64_t first, unsigned count) {
   team.cluster_waiting.clear();
   team.grid.arrived = 0;
   team.grid.waiting.clear();
+  if (team.async) reset_async(team);
 
   const auto lanes = static_cast<std::uint32_t>(team.lanes.size());
   random_.seed(launch.settings.seed * 0x9E3779B97F4A7C15ull + first);
@@ -221,13 +224,15 @@ void Scheduler::run(Launch& launch, std::uint64_t first, unsigned count) {
     current_ = nullptr;
     if (stopped_ || alive_ == 0) break;
     // Every lane waits.
-    const Drain finish_one = drain.load();
-    if (finish_one && finish_one(team_)) {
+    try {
+      const Drain finish_one = drain.load();
+      while (ready_head_ == ready_.size() && finish_one && finish_one(team_)) {}
       idle_polls_ = 0;
       if (ready_head_ < ready_.size()) continue;
+      report_ = deadlock_report(team_);
+      stopped_ = true;
+    } catch (const Stopped&) {
     }
-    report_ = deadlock_report(team_);
-    stopped_ = true;
     break;
   }
   lane = nullptr;
@@ -338,6 +343,7 @@ void Scheduler::stop(std::string report) {
   report_ = std::move(report);
   stopped_ = true;
   Fiber* const mine = current_;
+  if (!mine) throw Stopped{};  // by an operation that finished on the thread's own stack
   switch_fiber(*mine, native_, true);
   __builtin_unreachable();
 }
@@ -350,6 +356,7 @@ void Scheduler::finish_lane() {
   warp.exited |= 1u << done.lane();
   ++done.block->exited;
   if (done.copies) finish_copies(done);
+  if (team_.async) lane_ended(team_, done);
   if (!warp.open.empty()) complete_after_exit(warp);
   Barrier& whole = done.block->barriers[0];
   if (whole.arrived && whole.expected == done.block->threads && !whole.waiting.empty())

@@ -67,6 +67,8 @@ struct Block {
 // Operations that finish later (bulk copies, wgmma): asked to finish some when all lanes wait. Returns whether one did.
 using Drain = bool (*)(Team& team);
 
+struct AsyncState;  // async.h
+
 struct Team {  // one block, a cluster, or the whole grid of a cooperative launch
   Launch* launch = nullptr;
   std::vector<Block> blocks;
@@ -75,6 +77,7 @@ struct Team {  // one block, a cluster, or the whole grid of a cooperative launc
   std::vector<unsigned> cluster_phase_of;  // per lane: phase it arrived in
   std::vector<Lane*> cluster_waiting;
   Barrier grid;
+  std::shared_ptr<AsyncState> async;  // mbarriers, bulk copies, wgmma; made on first use
 };
 
 struct Launch {
@@ -143,5 +146,7 @@ std::string deadlock_report(Team& team);
 void complete_after_exit(Warp& warp);  // groups whose last missing lane has ended
 void finish_copies(Lane& lane);        // cp.async: all that is still under way
 void drop_copies(Lane& lane);
+void reset_async(Team& team);             // before a launch uses the team again
+void lane_ended(Team& team, Lane& lane);  // checks what the lane leaves under way
 
 }  // namespace tc::simt
