@@ -176,7 +176,6 @@ void Scheduler::set_up(Launch& launch, std::uint64_t first, unsigned count) {
     block.layout = {block_place(shape, first + b), shape.block, shape.grid};
     block.serial = launch.first_serial + static_cast<std::uint32_t>(first + b);
     block.exited = 0;
-    block.registers = 0;
     block.shared_used = shape.shared;
     block.variables.clear();
     for (Warp& warp : block.warps) {

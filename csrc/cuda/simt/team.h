@@ -61,7 +61,6 @@ struct Block {
   std::byte* shared = nullptr;
   std::size_t shared_used = 0;
   std::vector<SharedVariable> variables;
-  int registers = 0;  // set by setmaxnreg
 };
 
 // Operations that finish later (bulk copies, wgmma): asked to finish some when all lanes wait. Returns whether one did.

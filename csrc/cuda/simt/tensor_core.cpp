@@ -1,7 +1,7 @@
-// ldmatrix and mma.sync: every lane brings pointers to its registers, the last one to arrive does the work of the warp.
-// Products of 16-bit and tf32 numbers are exact in float; sums are rounded to float after each product, in order of k.
-// Hardware adds several products at once with a few bits more and cuts off the rest, so results agree to rounding only;
-// they agree exactly where every sum is representable, as with small integers.
+// ldmatrix, stmatrix and mma.sync: every lane brings pointers to its registers, the last one to arrive does the work of
+// the warp. Products of 16-bit and tf32 numbers are exact in float; sums are rounded to float after each product, in
+// order of k. Hardware adds several products at once with a few bits more and cuts off the rest, so results agree to
+// rounding only; they agree exactly where every sum is representable, as with small integers.
 #include "cuda/simt/tensor_core.h"
 
 #include <bit>
@@ -9,13 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
-// Fast with the widest instructions the processor has; the same bits with all of them, since products are exact.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define TC_SIMT_FAST __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default"), optimize("O3")))
-#else
-#define TC_SIMT_FAST
-#endif
+#include "cuda/simt/arithmetic.h"
 
 namespace tc::simt {
 namespace {
@@ -58,6 +52,44 @@ void execute_load(void* const* operands, std::uint32_t arrived) {
   }
 }
 
+// ---- stmatrix -------------------------------------------------------------------------------------------------------
+
+struct MatrixStore {
+  const unsigned* in;
+  unsigned char* row;
+  int count;
+  bool transposed;
+  Where where;
+};
+
+void execute_store(void* const* operands, std::uint32_t arrived) {
+  const auto of = [&](int lane) -> const MatrixStore& { return *static_cast<const MatrixStore*>(operands[lane]); };
+  const MatrixStore& any = of(std::countr_zero(arrived));
+  require_whole_warp("stmatrix", arrived, any.where);
+  for (int m = 0; m < any.count; ++m) {
+    std::uint16_t matrix[8][8];
+    for (int lane = 0; lane < 32; ++lane) {
+      const int g = lane / 4, t = lane % 4;
+      const unsigned pair = of(lane).in[m];
+      (any.transposed ? matrix[2 * t][g] : matrix[g][2 * t]) = static_cast<std::uint16_t>(pair);
+      (any.transposed ? matrix[2 * t + 1][g] : matrix[g][2 * t + 1]) = static_cast<std::uint16_t>(pair >> 16);
+    }
+    for (int r = 0; r < 8; ++r) std::memcpy(of(8 * m + r).row, matrix[r], 16);
+  }
+}
+
+// The row a lane gives the address of is checked as its own access, so that reports name it.
+void check_row(const char* name, int count, const void* row, bool writes, Where where) {
+  if (lane_number() >= 8 * count) return;
+  const std::uint32_t address = shared_address(row, where);
+  if (address % 16 != 0) {
+    char text[128];
+    std::snprintf(text, sizeof text, "%s: row at shared address 0x%x is not aligned to 16 bytes", name, address);
+    fault(text, where);
+  }
+  check_access(row, 16, writes, where);
+}
+
 // ---- mma ------------------------------------------------------------------------------------------------------------
 
 struct Product {
@@ -83,20 +115,6 @@ struct Product {
       std::memcpy(to, reinterpret_cast<const float*>(&c[g]) + 2 * t, 8);
       std::memcpy(to + 2, reinterpret_cast<const float*>(&c[g + 8]) + 2 * t, 8);
     }
-}
-
-// A 16-bit number in the low half of `bits` as a float, without branches.
-template <bool is_half>
-[[gnu::always_inline]] inline float widen(std::uint32_t bits) {
-  if constexpr (is_half) {
-    const std::uint32_t magnitude = (bits & 0x7fffu) << 13;
-    const float scaled = std::bit_cast<float>(magnitude) * 0x1p112f;  // exact, for subnormal numbers too
-    const std::uint32_t special =
-        (bits & 0x7c00u) == 0x7c00u ? 0x7f800000u | magnitude : std::bit_cast<std::uint32_t>(scaled);
-    return std::bit_cast<float>(special | (bits & 0x8000u) << 16);
-  } else {
-    return std::bit_cast<float>(bits << 16);
-  }
 }
 
 // A register of A or B holds two neighbours in k: the even ones and the odd ones make a matrix each.
@@ -172,19 +190,16 @@ void execute_product(void* const* operands, std::uint32_t arrived) {
 
 }  // namespace
 
-// Each lane's row is checked as its own read, so that reports name the lane that gave the address.
 void load_matrices(unsigned* out, int count, const void* row, bool transposed, Where where) {
-  if (lane_number() < 8 * count) {
-    const std::uint32_t address = shared_address(row, where);
-    if (address % 16 != 0) {
-      char text[128];
-      std::snprintf(text, sizeof text, "ldmatrix: row at shared address 0x%x is not aligned to 16 bytes", address);
-      fault(text, where);
-    }
-    check_access(row, 16, false, where);
-  }
+  check_row("ldmatrix", count, row, false, where);
   MatrixLoad operand{out, static_cast<const unsigned char*>(row), count, transposed, where};
   warp_collective("ldmatrix", kWholeWarp, &operand, &execute_load, false, where);
+}
+
+void store_matrices(const unsigned* in, int count, void* row, bool transposed, Where where) {
+  check_row("stmatrix", count, row, true, where);
+  MatrixStore operand{in, static_cast<unsigned char*>(row), count, transposed, where};
+  warp_collective("stmatrix", kWholeWarp, &operand, &execute_store, false, where);
 }
 
 void mma_16x8x16(bool is_half, float* c, const unsigned* a, const unsigned* b, Where where) {
