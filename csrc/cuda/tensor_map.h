@@ -23,7 +23,7 @@ struct TiledArray {
   Swizzle swizzle = Swizzle::none;
 };
 
-struct alignas(64) TensorMap {
+struct alignas(128) TensorMap {
   unsigned char bytes[128];
 };
 

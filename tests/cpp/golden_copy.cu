@@ -333,19 +333,18 @@ void add_copy_cases(std::vector<Case>& cases) {
   load2("load_all_outside", {float32, {36, 20}, {32, 16}, {64, 0}, Swizzle::none});
   load2("load_bytes", {uint8, {300, 9}, {256, 4}, {16, 3}, Swizzle::none});
   load2("load_f64", {float64, {30, 9}, {16, 8}, {2, 1}, Swizzle::bytes128});
-  cases.push_back({"load_1d", [](std::uint64_t seed) {
-                     return run_load<1>({float32, {250}, {128}, {200}, Swizzle::none}, seed);
-                   }});
+  cases.push_back(
+      {"load_1d", [](std::uint64_t seed) { return run_load<1>({float32, {250}, {128}, {200}, Swizzle::none}, seed); }});
   cases.push_back({"load_3d", [](std::uint64_t seed) {
                      return run_load<3>({float16, {70, 6, 5}, {64, 4, 3}, {3, 1, 3}, Swizzle::bytes128}, seed);
                    }});
   cases.push_back({"load_4d", [](std::uint64_t seed) {
                      return run_load<4>({float32, {20, 6, 5, 3}, {16, 2, 3, 2}, {0, -1, 1, 1}, Swizzle::bytes64}, seed);
                    }});
-  cases.push_back(
-      {"load_5d", [](std::uint64_t seed) {
-         return run_load<5>({float32, {20, 6, 5, 3, 2}, {8, 2, 3, 2, 2}, {4, 1, 1, 1, 0}, Swizzle::bytes32}, seed);
-       }});
+  cases.push_back({"load_5d", [](std::uint64_t seed) {
+                     return run_load<5>({float32, {20, 6, 5, 3, 2}, {8, 2, 3, 2, 2}, {4, 1, 1, 1, 0}, Swizzle::bytes32},
+                                        seed);
+                   }});
   const auto store2 = [&](const char* name, Shape shape) {
     cases.push_back({name, [=](std::uint64_t seed) { return run_store(shape, seed); }});
   };
@@ -356,8 +355,8 @@ void add_copy_cases(std::vector<Case>& cases) {
   cases.push_back({"bulk_ring", &run_bulk});
   cases.push_back({"mbarrier_hand_over", &run_hand_over});
   for (const unsigned size : {2u, 4u})
-    cases.push_back({"multicast_" + std::to_string(size),
-                     [size](std::uint64_t seed) { return run_multicast(size, seed); }});
+    cases.push_back(
+        {"multicast_" + std::to_string(size), [size](std::uint64_t seed) { return run_multicast(size, seed); }});
   cases.push_back({"cluster_4_bytes", &run_neighbours<unsigned>});
   cases.push_back({"cluster_8_bytes", &run_neighbours<uint2>});
   cases.push_back({"cluster_16_bytes", &run_neighbours<uint4>});

@@ -13,7 +13,7 @@ using tc::half;
 
 // ---- one matrix -----------------------------------------------------------------------------------------------------
 
-struct Operand {  // as the kernel needs it
+struct Operand {                   // as the kernel needs it
   unsigned leading, stride, step;  // bytes; step: from 16 of k to the next
   Swizzle swizzle;
 };
@@ -65,8 +65,8 @@ Image lay_out(const std::vector<float>& values, unsigned rows, unsigned depth, b
 }
 
 template <class T, int n, bool transposed_a, bool transposed_b>
-__global__ void __launch_bounds__(128) product(const uint4* a, const uint4* b, Operand how_a, Operand how_b, int steps,
-                                               bool accumulate, float* out) {
+__global__ void __launch_bounds__(128)
+    product(const uint4* a, const uint4* b, Operand how_a, Operand how_b, int steps, bool accumulate, float* out) {
   auto* tile_a = dynamic_shared<uint4>();
   uint4* tile_b = tile_a + 64 * 16 * steps / 8;
   const auto thread = static_cast<int>(threadIdx.x);
@@ -115,31 +115,31 @@ Outcome run_product(Swizzle swizzle_a, Swizzle swizzle_b, bool accumulate, std::
     }
   const Device<unsigned char> in_a(image_a.bytes), in_b(image_b.bytes);
   const Device<float> out(std::vector<float>(64 * n));
-  launch<product<T, n, transposed_a, transposed_b>>(
-      {1, 128, image_a.bytes.size() + image_b.bytes.size()}, reinterpret_cast<const uint4*>(in_a.data()),
-      reinterpret_cast<const uint4*>(in_b.data()), image_a.operand, image_b.operand, static_cast<int>(steps),
-      accumulate, out.data());
+  launch<product<T, n, transposed_a, transposed_b>>({1, 128, image_a.bytes.size() + image_b.bytes.size()},
+                                                    reinterpret_cast<const uint4*>(in_a.data()),
+                                                    reinterpret_cast<const uint4*>(in_b.data()), image_a.operand,
+                                                    image_b.operand, static_cast<int>(steps), accumulate, out.data());
   return compare(out, want);
 }
 
-// ---- setmaxnreg: one warpgroup gives, the other takes ---------------------------------------------------------------
+// ---- setmaxnreg: one warpgroup of three gives, the others take ------------------------------------------------------
 
-__global__ void __launch_bounds__(256, 1) registers(int* out) {
+__global__ void __launch_bounds__(384, 1) registers(int* out) {
   const auto thread = static_cast<int>(threadIdx.x);
-  if (thread < 128) {
-    take_registers<248>();
+  if (thread < 256) {
+    take_registers<240>();
     out[thread] = thread + 1;
   } else {
-    give_registers<40>();
+    give_registers<24>();
     out[thread] = -thread;
   }
 }
 
 Outcome run_registers(std::uint64_t) {
-  std::vector<int> want(256);
-  for (int i = 0; i < 256; ++i) want[static_cast<std::size_t>(i)] = i < 128 ? i + 1 : -i;
-  const Device<int> out(std::vector<int>(256));
-  launch<registers>({1, 256}, out.data());
+  std::vector<int> want(384);
+  for (int i = 0; i < 384; ++i) want[static_cast<std::size_t>(i)] = i < 256 ? i + 1 : -i;
+  const Device<int> out(std::vector<int>(384));
+  launch<registers>({1, 384}, out.data());
   return compare(out, want);
 }
 
@@ -193,12 +193,14 @@ __global__ void __launch_bounds__(160)
   wgmma_wait<0>();
   keep_in_registers(d);
   auto* tile_c = tiles + 2 * kStages * kTileBytes;
-  // Matrices of stmatrix: rows 0-7 and 8-15 of the warp's, of two neighbouring 8 columns; pieces as swizzled as the map.
+  // Matrices of stmatrix: rows 0-7 and 8-15 of the warp's, of two neighbouring 8 columns; pieces as swizzled as the
+  // map.
   const int lane = lane_id(), line = warp_id() * 16 + lane % 16;
   for (int j = 0; j < kTile / 16; ++j) {
     unsigned pairs[4];
     for (int i = 0; i < 4; ++i)
-      pairs[i] = bfloat16::encode(d[8 * j + 2 * i]) | static_cast<unsigned>(bfloat16::encode(d[8 * j + 2 * i + 1])) << 16;
+      pairs[i] = bfloat16::encode(d[8 * j + 2 * i]) | static_cast<unsigned>(bfloat16::encode(d[8 * j + 2 * i + 1]))
+                                                          << 16;
     const int piece = 2 * j + lane / 16;
     store_matrices<4>(tile_c + line * 128 + (piece ^ line % 8) * 16, pairs);
   }

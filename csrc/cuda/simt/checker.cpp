@@ -43,9 +43,17 @@ struct ThreadClock {
   bool unfenced = false;            // wrote global memory since its last fence
   std::vector<std::uint32_t> seen;  // other threads' epochs, valid while `barriers` is the block's
 };
-struct Sync {
+struct Released {  // by threads of one block, who can be told apart there
   std::uint32_t block = 0, barriers = 0;
   std::vector<std::uint32_t> seen;
+};
+struct Sync {
+  std::vector<Released> threads;  // one per block
+  Released* of(std::uint32_t block) {
+    const auto found =
+        std::find_if(threads.begin(), threads.end(), [&](const Released& r) { return r.block == block; });
+    return found == threads.end() ? nullptr : &*found;
+  }
   std::unordered_map<std::uint32_t, std::uint32_t> blocks;
 };
 struct BlockState {
@@ -288,14 +296,18 @@ void release_to(const void* object) {
   BlockState& block = state_of(*me.block);
   ThreadClock& clock = clock_of(block, me.rank);
   Sync& sync = syncs[object];
-  if (sync.block != me.block->serial || sync.barriers != block.clock.barriers) {
-    sync.block = me.block->serial;
-    sync.barriers = block.clock.barriers;
-    sync.seen.assign(block.threads.size(), 0);
+  Released* released = sync.of(me.block->serial);
+  if (!released) {
+    const std::vector<Block>& team = me.block->team->blocks;  // blocks that have ended need not be told apart
+    std::erase_if(sync.threads, [&](const Released& r) { return r.block - team.front().serial >= team.size(); });
+    released = &sync.threads.emplace_back(Released{me.block->serial, 0, {}});
   }
-  merge(sync.seen, clock.seen);
-  if (sync.seen.size() <= me.rank) sync.seen.resize(me.rank + 1);
-  sync.seen[me.rank] = clock.epoch++;
+  if (released->barriers != block.clock.barriers) {
+    released->barriers = block.clock.barriers;
+    released->seen.assign(block.threads.size(), 0);
+  }
+  merge(released->seen, clock.seen);
+  released->seen[me.rank] = clock.epoch++;
   if (!clock.unfenced) {
     merge(sync.blocks, block.clock.known);
     sync.blocks[me.block->serial] = block.clock.release++;
@@ -305,8 +317,9 @@ void acquire_from(const void* object, Lane& lane) {
   const auto found = syncs.find(object);
   if (found == syncs.end()) return;
   BlockState& block = state_of(*lane.block);
-  if (found->second.block == lane.block->serial && found->second.barriers == block.clock.barriers)
-    merge(clock_of(block, lane.rank).seen, found->second.seen);
+  if (const Released* released = found->second.of(lane.block->serial);
+      released && released->barriers == block.clock.barriers)
+    merge(clock_of(block, lane.rank).seen, released->seen);
   merge(block.clock.known, found->second.blocks);
 }
 void forget(const void* object) { syncs.erase(object); }

@@ -211,6 +211,7 @@ void Scheduler::set_up(Launch& launch, std::uint64_t first, unsigned count) {
   alive_ = lanes;
   idle_polls_ = 0;
   stopped_ = false;
+  begin_lane_ = false;
 }
 
 void Scheduler::run(Launch& launch, std::uint64_t first, unsigned count) {
@@ -263,6 +264,7 @@ void Scheduler::lane_loop() {
       switch_fiber(*mine, *current_, true);
     }
     if (next_lane_ == team_.lanes.size()) break;
+    begin_lane_ = false;
     lane = &team_.lanes[order_[next_lane_++]];
     lane->fiber = current_;
     team_.launch->body(team_.launch->args);
@@ -274,7 +276,7 @@ void Scheduler::lane_loop() {
 }
 
 Lane* Scheduler::next_ready() {
-  if (ready_head_ == ready_.size()) return nullptr;
+  if (ready_head_ == ready_.size() || begin_lane_) return nullptr;
   if (team_.launch->settings.order == Order::random) {
     const std::size_t waiting = ready_.size() - ready_head_;
     // Sometimes begin a new lane instead.
@@ -327,10 +329,13 @@ void Scheduler::suspend(const char* waits_for, Where where) {
 void Scheduler::yield(const char* waits_for, Where where) {
   lane->waits_for = waits_for;
   lane->where = where;
+  begin_lane_ = next_lane_ < team_.lanes.size();  // what it waits for may be the work of one that has not begun
   // Every lane that is left polls, each has asked several times, and nothing happened in between.
-  if (++idle_polls_ > 8 * std::uint64_t{alive_} + 64) {
+  if (++idle_polls_ > 32 * std::uint64_t{alive_} + 64) {
+    const bool can_run = begin_lane_ || std::any_of(ready_.begin() + static_cast<std::ptrdiff_t>(ready_head_),
+                                                    ready_.end(), [](const Lane* l) { return !l->waits_for; });
     const Drain finish_one = drain.load();
-    if (!finish_one || !finish_one(team_)) stop(deadlock_report(team_));
+    if (!can_run && (!finish_one || !finish_one(team_))) stop(deadlock_report(team_));
     idle_polls_ = 0;
   }
   ready_.push_back(lane);

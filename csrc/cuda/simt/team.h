@@ -132,6 +132,7 @@ class Scheduler : public Worker {
   std::mt19937_64 random_;
   std::string report_;
   bool stopped_ = false;
+  bool begin_lane_ = false;  // the next turn is for a lane that has not begun
   dim3 laid_out_{0, 0, 0};
 };
 

@@ -220,6 +220,7 @@ void wgmma(float* d, const WarpgroupProduct& shape, Where where) {
   if (number == group.first + group.products.size()) {
     check_matrix("A", Matrix(shape.a, shape.transposed_a), shape.a, 64, where);
     check_matrix("B", Matrix(shape.b, shape.transposed_b), shape.b, static_cast<std::uint32_t>(shape.n), where);
+    synchronises(&group, false, true);  // whoever waits for the product comes after these reads
     auto product = std::make_shared<Product>();
     product->shape = shape;
     product->where = where;
@@ -273,6 +274,7 @@ void wgmma_wait(int newest_in_flight, Where where) {
     std::snprintf(mine.text, sizeof mine.text, "wgmma.wait_group: the product at %s, not issued by all 128 threads",
                   describe_place(product->where).c_str());
     wait_for(product->operation, mine.text, where);
+    synchronises(&group, true, false);
   }
   while (!group.products.empty() && group.products.front()->operation->done) {
     group.products.pop_front();
