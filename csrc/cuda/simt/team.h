@@ -93,6 +93,7 @@ struct Launch {
 class Scheduler : public Worker {
  public:
   static Scheduler& of_this_thread();
+  ~Scheduler() { worker = nullptr; }  // instrumented code may still run as the thread ends
 
   // Runs the blocks [first, first + count) of the grid, in row-major order, together.
   void run(Launch& launch, std::uint64_t first, unsigned count);
