@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <memory>
 #include <unordered_map>
 
 #include "cuda/simt/arithmetic.h"
@@ -166,7 +167,12 @@ void for_each_pair(int n, Exchange&& exchange) {
 void perform(Warpgroup& group, Product& p, bool eager) {
   const WarpgroupProduct& shape = p.shape;
   const int n = shape.n;
-  static thread_local float a[64 * 16], b[16 * 256], c[64 * 256];
+  struct Scratch {
+    float a[64 * 16], b[16 * 256], c[64 * 256];
+  };
+  // By pointer: the module's thread-local variables live where room is scarce.
+  thread_local const std::unique_ptr<Scratch> scratch = std::make_unique<Scratch>();
+  float *const a = scratch->a, *const b = scratch->b, *const c = scratch->c;
   const Matrix matrix_a(shape.a, shape.transposed_a), matrix_b(shape.b, shape.transposed_b);
   if (shape.is_half) {
     read_matrix<true>(matrix_a, p.shared, 64, false, a);
