@@ -191,6 +191,22 @@ void linear(const Array& x, const Array& w, const Array* bias, const std::string
   gemm(p, y.device());
 }
 
+void product(const Array& a, const Array& b, const ProductEpilogue& epilogue, Array& c) {
+  Gemm p;
+  p.dtype = c.dtype();
+  p.m = a.shape(0), p.n = b.shape(1), p.k = a.shape(1);
+  p.a = matrix_of(a), p.b = matrix_of(b), p.c = matrix_of(c);
+  p.alpha = epilogue.alpha, p.beta = epilogue.beta;
+  if (epilogue.residual) p.residual = matrix_of(*epilogue.residual);
+  if (epilogue.row_bias) p.row_bias = {epilogue.row_bias->raw(), epilogue.row_bias->stride(0)};
+  if (epilogue.column_bias) p.column_bias = {epilogue.column_bias->raw(), epilogue.column_bias->stride(0)};
+  p.activation = activation_named(epilogue.activation);
+  if (epilogue.row_sums) p.row_sums = epilogue.row_sums->raw();
+  if (epilogue.column_sums) p.column_sums = epilogue.column_sums->raw();
+  gemm(p, c.device());
+}
+
+TC_PROVIDE_CUDA(product_registered, kernels::product, &product);
 TC_PROVIDE_CUDA(matmul_registered, kernels::matmul, &matmul);
 TC_PROVIDE_CUDA(linear_registered, kernels::linear, &linear);
 

@@ -68,7 +68,8 @@ GemmSidePlan plan_side(GemmKernel kernel, int bytes, const GemmSide& side, std::
   };
   const bool k_is_nearer = distance(k, side.k_stride) <= distance(outer, side.outer_stride);
   const bool k_major = along_k != along_outer ? along_k > along_outer : k_is_nearer;
-  return {side.outer_stride, side.k_stride, k_major, k_major ? along_k : along_outer, 0, 0};
+  // The stride of a single line is never used to read, but wide copies want every address aligned.
+  return {outer > 1 ? side.outer_stride : 0, k > 1 ? side.k_stride : 0, k_major, k_major ? along_k : along_outer, 0, 0};
 }
 
 // Threads copy neighbours along lines, and move on by as many lines as the block copies at once.

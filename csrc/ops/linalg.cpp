@@ -4,6 +4,7 @@
 
 #include "core/promote.h"
 #include "ops/copy.h"
+#include "ops/reduce.h"
 #include "ops/shape.h"
 
 namespace tc {
@@ -14,15 +15,16 @@ std::atomic<MatmulPrecision> precision{MatmulPrecision::ieee};
 
 MatmulPrecision matmul_precision() { return precision.load(std::memory_order_relaxed); }
 
+MatmulPrecision matmul_precision_named(const std::string& name) {
+  for (int i = 0; i < 3; ++i)
+    if (name == kPrecisions[i]) return static_cast<MatmulPrecision>(i);
+  fail(ErrorKind::value, "set_matmul_precision: precision must be ieee, 3xtf32 or tf32, got '", name, "'");
+}
+
 namespace ops {
 
 void set_matmul_precision(const std::string& name) {
-  for (int i = 0; i < 3; ++i) {
-    if (name != kPrecisions[i]) continue;
-    precision.store(static_cast<MatmulPrecision>(i), std::memory_order_relaxed);
-    return;
-  }
-  fail(ErrorKind::value, "set_matmul_precision: precision must be ieee, 3xtf32 or tf32, got '", name, "'");
+  precision.store(matmul_precision_named(name), std::memory_order_relaxed);
 }
 
 std::string get_matmul_precision() { return kPrecisions[static_cast<int>(matmul_precision())]; }
@@ -58,6 +60,14 @@ Array matmul(const Array& a, const Array& b) {
   return y.view(shape, row_major_strides(shape));
 }
 
+namespace {
+void check_activation(const char* op, const std::string& name) {
+  check_value(
+      name == "none" || name == "relu" || name == "gelu" || name == "tanh" || name == "sigmoid" || name == "silu", op,
+      ": activation must be none, relu, gelu, tanh, sigmoid or silu, got '", name, "'");
+}
+}  // namespace
+
 Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias, const std::string& activation) {
   check_same_device(x, weight, "linear");
   check_value(x.ndim() >= 1 && weight.ndim() == 2 && x.shape(-1) == weight.shape(1),
@@ -71,9 +81,7 @@ Array linear(const Array& x, const Array& weight, const std::optional<Array>& bi
     dtype = promote(dtype, bias->dtype());
   }
   check_type(is_float(dtype), "linear: dtype must be floating-point, got ", name_of(dtype));
-  check_value(activation == "none" || activation == "relu" || activation == "gelu" || activation == "tanh" ||
-                  activation == "sigmoid" || activation == "silu",
-              "linear: activation must be none, relu, gelu, tanh, sigmoid or silu, got '", activation, "'");
+  check_activation("linear", activation);
   const std::int64_t in = weight.shape(1), out = weight.shape(0);
   std::int64_t rows = 1;
   Dims shape = x.shape();
@@ -86,6 +94,57 @@ Array linear(const Array& x, const Array& weight, const std::optional<Array>& bi
   Array y = Array::empty({rows, out}, dtype, x.device());
   if (y.size()) kernels::linear(x.device(), flat, astype(weight, dtype, false), b ? &*b : nullptr, activation, y);
   return y.view(shape, row_major_strides(shape));
+}
+
+std::tuple<Array, std::optional<Array>> product(const Array& a, const Array& b, double alpha, double beta,
+                                                const std::optional<Array>& residual,
+                                                const std::optional<Array>& row_bias,
+                                                const std::optional<Array>& column_bias, const std::string& activation,
+                                                const std::string& sums) {
+  check_same_device(a, b, "product");
+  check_type(is_float(a.dtype()) && a.dtype() == b.dtype(),
+             "product: operands must have one floating-point dtype, got ", name_of(a.dtype()), " and ",
+             name_of(b.dtype()));
+  check_value(a.ndim() == 2 && b.ndim() == 2 && a.shape(1) == b.shape(0),
+              "product: operands must have shapes (m, k) and (k, n), got ", a.shape(), " and ", b.shape());
+  check_activation("product", activation);
+  check_value(sums == "none" || sums == "rows" || sums == "columns",
+              "product: sums must be none, rows or columns, got '", sums, "'");
+  const std::int64_t m = a.shape(0), n = b.shape(1);
+  check_value(m > 0 && n > 0, "product: the result must not be empty, got shape ", Dims{m, n});
+  const auto extra = [&](const std::optional<Array>& x, const char* name, const Dims& shape) {
+    if (!x) return static_cast<const Array*>(nullptr);
+    check_same_device(a, *x, "product");
+    check_value(x->shape() == shape && x->dtype() == a.dtype(), "product: ", name, " must have shape ", shape,
+                " and dtype ", name_of(a.dtype()), ", got ", x->shape(), " and ", name_of(x->dtype()));
+    return &*x;
+  };
+  ProductEpilogue epilogue;
+  epilogue.alpha = alpha;
+  epilogue.residual = extra(residual, "residual", {m, n});
+  epilogue.beta = residual ? beta : 0;
+  epilogue.row_bias = extra(row_bias, "row_bias", {m});
+  epilogue.column_bias = extra(column_bias, "column_bias", {n});
+  epilogue.activation = activation;
+  Array c = Array::empty({m, n}, a.dtype(), a.device());
+  std::optional<Array> sum;
+  if (sums == "rows") epilogue.row_sums = &sum.emplace(Array::empty({m}, a.dtype(), a.device()));
+  if (sums == "columns") epilogue.column_sums = &sum.emplace(Array::empty({n}, a.dtype(), a.device()));
+  kernels::product(a.device(), a, b, epilogue, c);
+  return {c, sum};
+}
+
+std::tuple<Array, Array> linear_weight_gradient(const Array& g, const Array& x) {
+  check_same_device(g, x, "linear_weight_gradient");
+  check_value(g.ndim() == 2 && x.ndim() == 2 && g.shape(0) == x.shape(0),
+              "linear_weight_gradient: arguments must have shapes (rows, out) and (rows, in), got ", g.shape(), " and ",
+              x.shape());
+  const Array gt = g.view({g.shape(1), g.shape(0)}, {g.stride(1), g.stride(0)});
+  const bool fused = kernels::product.slots[static_cast<int>(g.device().type)] && g.dtype() == x.dtype() &&
+                     is_float(g.dtype()) && g.shape(1) > 0 && x.shape(1) > 0;
+  if (!fused) return {matmul(gt, x), sum(g, Dims{0}, std::nullopt, false)};
+  auto [weight, bias] = product(gt, x, 1, 0, std::nullopt, std::nullopt, std::nullopt, "none", "rows");
+  return {weight, *bias};
 }
 
 }  // namespace ops

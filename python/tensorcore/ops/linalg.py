@@ -153,9 +153,32 @@ def _matmul_operator(x1: Any, x2: Any) -> Any:
     return NotImplemented
 
 
+def set_matmul_precision(precision: str) -> None:
+    """Choose how float32 products (matmul, linear and what builds on them) are computed on CUDA.
+
+    "ieee" (the default): multiply-adds in float32. "tf32": on tensor cores, operands rounded to 10 bits
+    of mantissa. "3xtf32": on tensor cores, each operand as the sum of two such numbers, nearly as exact
+    as ieee; infinities give NaN. Other dtypes and the CPU do not depend on it. ValueError for other names.
+
+    Example:
+        >>> tc.set_matmul_precision("ieee")
+    """
+    _core.set_matmul_precision(precision)
+
+
+def get_matmul_precision() -> str:
+    """The precision of float32 products on CUDA: "ieee", "3xtf32" or "tf32".
+
+    Example:
+        >>> tc.get_matmul_precision()
+        'ieee'
+    """
+    return _core.get_matmul_precision()
+
+
 _core.set_hook("matmul", _matmul_operator)
 _core.set_hook("imatmul", _imatmul)
 
-__all__ = ["matmul", "tensordot", "vecdot"]
+__all__ = ["get_matmul_precision", "matmul", "set_matmul_precision", "tensordot", "vecdot"]
 
 methods(matmul)

@@ -32,6 +32,9 @@ def _rule(
     rows = reshape(g, (-1, g.shape[-1])) if g.size else reshape(g, (0, weight.shape[0]))
     gx = matmul(g, weight).astype(x.dtype) if needs[0] else None
     flat = reshape(x, (rows.shape[0], x.shape[-1]))
+    if needs[1] and needs[2] and not _core.any_requires_grad(rows, flat):
+        gw, gb = _core.linear_weight_gradient(rows, flat)
+        return gx, gw.astype(weight.dtype), gb.astype(bias_type)
     gw = matmul(matrix_transpose(rows), flat).astype(weight.dtype) if needs[1] else None
     gb = tc_sum(rows, axis=0).astype(bias_type) if needs[2] else None
     return gx, gw, gb
