@@ -52,6 +52,13 @@ void index_offsets(const Array& index, std::int64_t extent, std::int64_t stride,
   *bad = *ops::on_host(first).data<std::int64_t>();  // the error must be raised here: wait for it
 }
 
+// How many elements are true decides the size of the result, which the host must know anyway: it looks them up.
+void mask_positions(const Array& mask, Array* positions) {
+  Array found;
+  kernels::mask_positions(Device{}, ops::on_host(mask), &found);
+  *positions = ops::to_device(found, mask.device(), false);
+}
+
 // One block of the packed side and the indexed one, as a loop; blocks of the packed side lie `step` apart.
 Loop<2> block_loop(const Array& packed, const Array& rest, int chunk) {
   Dims shape = packed.shape(), strides = packed.strides();
@@ -145,6 +152,7 @@ void scatter_add(Array& rest, const Array& offsets, const ScatterSplit& given, c
 }
 
 TC_PROVIDE_CUDA(offsets_registered, kernels::index_offsets, &index_offsets);
+TC_PROVIDE_CUDA(mask_registered, kernels::mask_positions, &mask_positions);
 TC_PROVIDE_CUDA(gather_registered, kernels::gather, &gather);
 TC_PROVIDE_CUDA(scatter_registered, kernels::scatter, &scatter);
 TC_PROVIDE_CUDA(scatter_add_registered, kernels::scatter_add, &scatter_add);

@@ -103,9 +103,12 @@ IndexPlan plan_index(const char* op, const Array& rest, const std::vector<Indexe
   for (std::size_t k = 0; k < axes.size(); ++k) {
     const IndexedAxis& a = axes[k];
     check_integer(op, a.index);
-    check_same_device(rest, a.index, op);
+    // Indices on the CPU serve every device: lists of Python numbers are made there.
+    const bool moves = a.index.device().type == DeviceType::cpu;
+    if (!moves) check_same_device(rest, a.index, op);
+    const Array index = moves ? to_device(a.index, rest.device(), false) : a.index;
     if (plan.offsets.size())
-      add_offsets(op, astype(a.index, DType::int64, false).broadcast_to(batch, op), a, Dims::filled(batch.size(), 0),
+      add_offsets(op, astype(index, DType::int64, false).broadcast_to(batch, op), a, Dims::filled(batch.size(), 0),
                   k > 0, plan.offsets);
   }
   return plan;

@@ -119,16 +119,16 @@ _UNMARKED = ("bool", "int64", "float32")  # dtypes that the elements' text tells
 def __repr__(self: Tensor) -> str:  # noqa: N807
     prefix = "tensor("
     notes = []
-    if self.device.type != "cpu":
-        body = "..."
-        notes.append(f"shape={self.shape}")
-    elif self.size == 0:
+    if self.size == 0:
         body = "[]"
         if self.shape != (0,):
             notes.append(f"shape={self.shape}")
     else:
         edge = EDGE if self.size > THRESHOLD else None
-        values = _corners(self.detach(), edge)
+        x = self.detach()
+        if edge is None:  # in one piece to the host
+            x = _core.to_device(x, _core.Device("cpu"), False)
+        values = _corners(x, edge)
         write = _formatter(self.dtype.kind, _flat(values))
         body = _layout(values, write, len(prefix), self.ndim)
     dtype = self.dtype.name
@@ -152,9 +152,11 @@ def _repr_html_(self: Tensor) -> str:
     if self.requires_grad:
         caption += ", requires grad"
     head = f"<div><small>{html.escape(caption)}</small>"
-    if self.size == 0 or self.device.type != "cpu":
+    if self.size == 0:
         return head + "</div>"
     x = self.detach()
+    if x.size <= THRESHOLD:
+        x = _core.to_device(x, _core.Device("cpu"), False)
     if x.ndim > 2:  # the first matrix stands for the others
         head += f"<br><small>matrix {(0,) * (x.ndim - 2)} of {x.size // (x.shape[-1] * x.shape[-2])}</small>"
     shape, strides = ((1, 1, *x.shape))[-2:], ((0, 0, *x.strides))[-2:]

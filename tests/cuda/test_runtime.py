@@ -278,10 +278,10 @@ def test_random_numbers_have_the_bits_of_the_cpu():
         lambda g, d: tc.random.uniform((1000,), generator=g, device=d),
         lambda g, d: tc.random.normal((777,), generator=g, device=d, dtype=tc.float64),
         lambda g, d: tc.random.normal((777,), generator=g, device=d, dtype=tc.float16),
-        lambda g, d: tc.random.randint(-5, 1 << 40, (300,), generator=g, device=d),
-        lambda g, d: tc.random.randint(0, 7, (300,), generator=g, device=d, dtype=tc.int8),
+        lambda g, d: tc.random.randint((300,), -5, 1 << 40, generator=g, device=d),
+        lambda g, d: tc.random.randint((300,), 0, 7, generator=g, device=d, dtype=tc.int8),
         lambda g, d: tc.random.randperm(100, generator=g, device=d),
-        lambda g, d: tc.random.bernoulli(0.3, (100,), generator=g, device=d),
+        lambda g, d: tc.random.bernoulli((100,), 0.3, generator=g, device=d),
     ):
         cpu, cuda = (draw(tc.random.Generator(7), d) for d in ("cpu", "cuda"))
         assert cuda.device == "cuda:0"

@@ -62,8 +62,8 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
     return shared.copy() if copy else shared
 
 
-def _restore(data: Any, dtype: Any, shape: tuple[int, ...], requires_grad: bool) -> Tensor:
-    x: Tensor = _core.from_bytes(data, dtype, shape)
+def _restore(data: Any, dtype: Any, shape: tuple[int, ...], requires_grad: bool, device: Any = "cpu") -> Tensor:
+    x: Tensor = _core.to_device(_core.from_bytes(data, dtype, shape), device, False)
     x.requires_grad = requires_grad
     return x
 
@@ -80,7 +80,7 @@ def __reduce_ex__(self: Tensor, protocol: Any) -> Any:  # noqa: N807
     _check_leaf(self, "pickle")
     memory = _core.as_bytes(self)
     data = pickle.PickleBuffer(memory) if protocol >= 5 else bytes(memory)
-    return _restore, (data, self.dtype, self.shape, self.requires_grad)
+    return _restore, (data, self.dtype, self.shape, self.requires_grad, self.device)
 
 
 def __copy__(self: Tensor) -> Tensor:  # noqa: N807
