@@ -84,7 +84,8 @@ __global__ void use_barrier(Barrier wrong) {
     mbarrier_arrive(first, 33);
   }
   mbarrier_wait(first, wrong == Barrier::bad_parity ? 2 : 0);
-  if (wrong == Barrier::missed && lane < 2) {
+  if (wrong == Barrier::missed) {
+    __syncwarp();
     if (lane == 0) mbarrier_wait(first, 1);
     if (lane == 1) {
       mbarrier_arrive(first, 32);
