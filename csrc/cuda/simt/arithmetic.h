@@ -3,7 +3,8 @@
 #include <bit>
 #include <cstdint>
 
-// The same bits with all instruction sets: the products are exact, so that fusing them with the sum changes nothing.
+// The same bits with all instruction sets: the products are exact (but for numbers near the smallest), so that fusing
+// them with the sum changes nothing.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
 #define TC_SIMT_FAST __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default"), optimize("O3")))

@@ -226,7 +226,8 @@ void Scheduler::run(Launch& launch, std::uint64_t first, unsigned count) {
     // Every lane waits.
     try {
       const Drain finish_one = drain.load();
-      while (ready_head_ == ready_.size() && finish_one && finish_one(team_)) {}
+      while (ready_head_ == ready_.size() && finish_one && finish_one(team_)) {
+      }
       idle_polls_ = 0;
       if (ready_head_ < ready_.size()) continue;
       report_ = deadlock_report(team_);
