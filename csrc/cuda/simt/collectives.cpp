@@ -13,7 +13,8 @@ Scheduler& scheduler() { return static_cast<Scheduler&>(*worker); }
 bool is_checked() { return scheduler().launch().checked; }
 
 bool same_place(const Where& a, const Where& b) {
-  return a.line() == b.line() && a.column() == b.column() && std::strcmp(a.file_name(), b.file_name()) == 0;
+  return a.line() == b.line() && a.column() == b.column() &&
+         (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
 std::string call_at(const char* name, const Where& where) {
