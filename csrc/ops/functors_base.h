@@ -7,6 +7,9 @@
 #include <type_traits>
 
 #include "core/dtype.h"
+#if defined(__CUDACC__)
+#include "ops/functors_trig.h"
+#endif
 
 namespace tc {
 
@@ -125,15 +128,27 @@ TC_HD T log1p(T x) {
 }
 template <Scalar T>
 TC_HD T sin(T x) {
+#if defined(__CUDA_ARCH__)
+  return trig::sin(x);
+#else
   return std::sin(x);
+#endif
 }
 template <Scalar T>
 TC_HD T cos(T x) {
+#if defined(__CUDA_ARCH__)
+  return trig::cos(x);
+#else
   return std::cos(x);
+#endif
 }
 template <Scalar T>
 TC_HD T tan(T x) {
+#if defined(__CUDA_ARCH__)
+  return trig::tan(x);
+#else
   return std::tan(x);
+#endif
 }
 template <Scalar T>
 TC_HD T asin(T x) {
