@@ -1,5 +1,7 @@
 // Devices, streams, events and memory of CUDA, and the executor's settings. Handles are integers here; the classes that
 // own them are in python/tensorcore/cuda.
+#include <cstdio>
+
 #include "bindings/bind.h"
 #include "cuda/runtime/runtime.h"
 #include "cuda/simt/launch.h"
@@ -74,6 +76,33 @@ std::vector<std::int64_t> get_simt() {
   return {static_cast<std::int64_t>(s.order), static_cast<std::int64_t>(s.async), static_cast<std::int64_t>(s.seed)};
 }
 
+// A kernel of tc.cuda.compile: `function` is its entry, `arguments` a block of `bytes` that it takes apart itself; the
+// shape is grid, block and cluster in x, y, z.
+void simt_launch(const std::string& name, std::int64_t function, std::int64_t arguments, std::int64_t bytes,
+                 const std::vector<std::int64_t>& shape, std::int64_t shared, bool cooperative, bool checked) {
+  check_value(shape.size() == 9, "simt_launch: needs nine extents, got ", shape.size());
+  const auto extents = [&](std::size_t i) {
+    return dim3(static_cast<unsigned>(shape[i]), static_cast<unsigned>(shape[i + 1]),
+                static_cast<unsigned>(shape[i + 2]));
+  };
+  const GilRelease release(true);
+  const auto flush = [] { std::fflush(stdout); };  // what the kernel printed, before Python prints again
+  try {
+    simt::run(name.c_str(), {extents(0), extents(3), static_cast<std::size_t>(shared), extents(6), cooperative},
+              reinterpret_cast<void (*)(void*)>(pointer(function)), pointer(arguments), static_cast<std::size_t>(bytes),
+              checked);
+  } catch (...) {
+    flush();
+    throw;
+  }
+  flush();
+}
+// A kernel is about to write the tensor: refuses what must not be written, and counts the change.
+void kernel_writes(const Array& x, const std::string& what) {
+  ops::check_writable(x, what.c_str());
+  x.storage()->version.fetch_add(1, std::memory_order_relaxed);
+}
+
 std::int64_t data_pointer(const Array& x) { return handle(x.raw()); }
 
 const Binder binder{[](PyObject* module) {
@@ -107,6 +136,8 @@ const Binder binder{[](PyObject* module) {
   bind<"cuda_reset_peak", &reset_peak>(module);
   bind<"cuda_empty_cache", &empty_cache>(module);
   bind<"cuda_memory_info", &memory_info>(module);
+  bind<"simt_launch", &simt_launch>(module);
+  bind<"kernel_writes", &kernel_writes>(module);
   bind<"set_simt", &set_simt>(module);
   bind<"get_simt", &get_simt>(module);
 }};

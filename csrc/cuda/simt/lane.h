@@ -100,13 +100,15 @@ TC_SIMT_API void progress();
 
 // Ends the launch with an error that names kernel, block, thread and place. Does not return.
 [[noreturn]] TC_SIMT_API void fault(const char* what, Where where);
+[[noreturn]] TC_SIMT_API void assertion_failed(const char* expression, const char* file, unsigned line);
 
 // ---- shared memory -------------------------------------------------------------------------------------------------
 
 inline constexpr std::size_t kSharedLimit = 227 * 1024;  // bytes a block may have on Hopper
 TC_SIMT_API void* dynamic_shared();                      // the launch's `shared` bytes
 // Storage of one __shared__ variable: the same for all threads of a block that name it by `key`.
-TC_SIMT_API void* static_shared(const void* key, const char* name, std::size_t bytes, std::size_t alignment);
+TC_SIMT_API void* static_shared(const void* key, const char* name, std::size_t bytes, std::size_t alignment,
+                                Where where = Where::current());
 // The 32-bit address PTX uses: offset in the block's shared memory; in clusters the block's rank is in the upper bits.
 TC_SIMT_API std::uint32_t shared_address(const void* pointer, Where where = Where::current());
 TC_SIMT_API void* shared_pointer(std::uint32_t address, Where where = Where::current());

@@ -13,7 +13,7 @@ constexpr std::size_t kStaticLimit = 48 * 1024;
 
 void* dynamic_shared() { return scheduler().lane->block->shared; }
 
-void* static_shared(const void* key, const char* name, std::size_t bytes, std::size_t alignment) {
+void* static_shared(const void* key, const char* name, std::size_t bytes, std::size_t alignment, Where where) {
   Scheduler& s = scheduler();
   Block& block = *s.lane->block;
   for (const SharedVariable& v : block.variables)
@@ -25,10 +25,10 @@ void* static_shared(const void* key, const char* name, std::size_t bytes, std::s
   std::size_t in_all = 0;
   for (const SharedVariable& v : block.variables) in_all += v.bytes;
   if (in_all > kStaticLimit || in_all + s.launch().shape.shared > kSharedLimit)
-    fault_text("shared memory: " + std::to_string(in_all) + " bytes of __shared__ variables and " +
-                   std::to_string(s.launch().shape.shared) +
+    fault_text("shared memory: with `" + std::string(name) + "` " + std::to_string(in_all) +
+                   " bytes of __shared__ variables and " + std::to_string(s.launch().shape.shared) +
                    " dynamic ones; a block has at most 49152 static and 232448 in all",
-               "the declaration of `" + std::string(name) + "`");
+               describe_place(where));
   return block.shared + at;
 }
 

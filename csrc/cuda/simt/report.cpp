@@ -97,6 +97,9 @@ void fault_text(std::string what, std::string place) {
                  describe_lane(*scheduler.lane) + ", at " + place);
 }
 
+void assertion_failed(const char* expression, const char* file, unsigned line) {
+  fault_text("assertion failed: " + std::string(expression), std::string(base_name(file)) + ":" + std::to_string(line));
+}
 void fault(const char* what, Where where) { fault_text(what, describe_place(where)); }
 
 }  // namespace tc::simt

@@ -5,6 +5,7 @@ for NVIDIA GPUs; `simt` for the executor, which runs the same kernels on the CPU
 executor with every memory access checked; `off` for none.
 """
 
+from .compiler import Kernel, compile
 from .device import (
     DeviceProperties,
     current_device,
@@ -23,7 +24,9 @@ from .stream import Event, Stream, current_stream, stream
 __all__ = [
     "DeviceProperties",
     "Event",
+    "Kernel",
     "Stream",
+    "compile",
     "current_device",
     "current_stream",
     "device",

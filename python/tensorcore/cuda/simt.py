@@ -18,7 +18,9 @@ def _number(names: tuple[str, ...], name: str, what: str) -> int:
 
 
 @contextmanager
-def simt_settings(*, order: str | None = None, async_copies: str | None = None, seed: int | None = None) -> Iterator[None]:
+def simt_settings(
+    *, order: str | None = None, async_copies: str | None = None, seed: int | None = None
+) -> Iterator[None]:
     """Run the kernels of a `with` block in another way; a sound kernel gives the same bits in all.
 
     `order`: in which threads, where CUDA leaves it open, and blocks take their turns: 'forward',
