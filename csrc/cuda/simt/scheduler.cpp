@@ -2,9 +2,13 @@
 // long as none waits. A lane that must wait keeps the fiber; the loop goes on with the next lane on another one.
 // Waiting lanes switch to each other directly, and to the thread's own stack only when there is nothing left to run.
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <sstream>
+#include <string>
 
 #include "core/check.h"
 #include "cpu/parallel.h"
@@ -20,7 +24,29 @@ namespace {
 
 std::atomic<std::uint32_t> next_serial{1};
 std::mutex settings_lock;
-Settings chosen_settings;
+// TENSORCORE_SIMT=order=random,async=late,seed=7
+Settings from_environment() {
+  Settings s;
+  const char* const text = std::getenv("TENSORCORE_SIMT");
+  std::istringstream items(text ? text : "");
+  for (std::string item; std::getline(items, item, ',');) {
+    const std::size_t at = item.find('=');
+    const std::string key = item.substr(0, at), value = at == item.npos ? "" : item.substr(at + 1);
+    if (key == "order" && (value == "forward" || value == "reverse" || value == "random"))
+      s.order = value == "forward" ? Order::forward : value == "reverse" ? Order::reverse : Order::random;
+    else if (key == "async" && (value == "eager" || value == "late" || value == "random"))
+      s.async = value == "eager" ? Async::eager : value == "late" ? Async::late : Async::random;
+    else if (key == "seed" && !value.empty() && value.find_first_not_of("0123456789") == value.npos)
+      s.seed = std::strtoull(value.c_str(), nullptr, 10);
+    else if (!item.empty())
+      std::fprintf(stderr,
+                   "tensorcore: TENSORCORE_SIMT: '%s' ignored, must be order=forward|reverse|random, "
+                   "async=eager|late|random or seed=N\n",
+                   item.c_str());
+  }
+  return s;
+}
+Settings chosen_settings = from_environment();
 std::atomic<Drain> drain{nullptr};
 // Under checks one launch runs at a time: its shadow memory knows nothing of others.
 std::mutex checked_launches;
