@@ -37,8 +37,8 @@ def test_wrong_usage_is_status_2():
 def test_info_as_json():
     facts = json.loads(run("info", "--json").stdout)
     assert facts["threads"] >= 1
-    assert facts["devices"] == ["cpu"]
-    assert "CUDA" in facts["cuda"]
+    assert facts["devices"] == ["cpu", "cuda:0"]
+    assert facts["cuda"].endswith("TENSORCORE_CUDA=simt") or "compute capability" in facts["cuda"]
     assert "instruction set" in run("info").stdout
 
 
@@ -100,9 +100,15 @@ def test_training_repeats_bit_for_bit_on_any_number_of_threads():
 
 
 def test_unknown_device_is_status_1():
-    done = run("train", "digits", "--device", "cuda")
+    done = run("train", "digits", "--device", "cuda:99")
     assert done.returncode == 1
-    assert "no CUDA backend" in done.stderr
+    assert "device: 'cuda:99' does not exist" in done.stderr
+
+
+def test_digits_train_on_cuda_to_the_same_accuracy():
+    done = run("train", "digits", "--device", "cuda", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["accuracy"] >= 0.97
 
 
 def test_check_finds_every_op_right():

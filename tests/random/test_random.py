@@ -210,7 +210,7 @@ ERRORS = [
     (lambda: tc.Generator(-1), ValueError, "the seed must be in"),
     (lambda: tc.Generator(1.5), TypeError, "float"),
     (lambda: tc.Generator(1).set_state((1,)), ValueError, "set_state: needs"),
-    (lambda: random.rand(3, device="cuda"), RuntimeError, "no CUDA backend"),
+    (lambda: random.rand(3, device="cuda:99"), RuntimeError, "device: 'cuda:99' does not exist"),
 ]
 
 
