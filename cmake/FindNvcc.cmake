@@ -25,8 +25,8 @@ if(DEFINED ENV{CUDACXX})
 elseif(CMAKE_CUDA_COMPILER)
   set(nvcc_program ${CMAKE_CUDA_COMPILER})
 else()
-  find_program(nvcc_program nvcc
-    HINTS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin $ENV{CONDA_PREFIX}/bin /usr/local/cuda/bin ${pypi_nvcc})
+  find_program(nvcc_program nvcc  # PATHS come after PATH
+    PATHS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin $ENV{CONDA_PREFIX}/bin /usr/local/cuda/bin ${pypi_nvcc})
 endif()
 if(NOT nvcc_program)
   set(text "nvcc was not found on PATH, in CUDA_HOME, CUDA_PATH, the conda environment, /usr/local/cuda or "

@@ -15,6 +15,7 @@
 #include "core/check.h"
 #include "core/machine.h"
 #include "core/pages.h"
+#include "core/tls.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TC_ADDRESS_SANITIZER 1
@@ -181,10 +182,7 @@ FreeBlock* give_blocks(State& s, int index, FreeBlock* head, std::uint32_t count
   return head;
 }
 
-#if defined(__GLIBC__)
-[[gnu::tls_model("initial-exec")]]  // no call to find the variable
-#endif
-constinit thread_local ThreadCache* thread_cache = nullptr;
+constinit thread_local ThreadCache* thread_cache TC_TLS_FIXED = nullptr;
 constinit thread_local bool thread_ended = false;
 
 void flush(State& s, ThreadCache& cache) {

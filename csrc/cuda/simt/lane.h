@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <source_location>
 
+#include "core/tls.h"
 #include "cuda/simt/vector_types.h"
 
 namespace tc::simt {
@@ -35,7 +36,7 @@ struct Worker {          // per operating-system thread
   Lane* lane = nullptr;  // the one running now, null outside kernels
 };
 // Set on every thread that has run a kernel.
-extern TC_SIMT_API __thread Worker* worker __attribute__((tls_model("initial-exec")));
+extern TC_SIMT_API __thread Worker* worker TC_TLS_FIXED;
 
 struct ThreadLayout {  // the first members of a block
   uint3 index;         // blockIdx
