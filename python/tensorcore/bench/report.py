@@ -11,7 +11,8 @@ from .. import _core
 from .runner import Result
 
 
-def _seconds(value: float) -> str:
+def in_units(value: float) -> str:
+    """Seconds with three digits, in the unit that suits them."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -37,7 +38,7 @@ def table(results: Sequence[Result], peers: Sequence[str]) -> Any:
         right = r.errors["tc"] <= r.bound
         row = [
             label,
-            _seconds(r.median("tc")),
+            in_units(r.median("tc")),
             f"{r.spread('tc'):.0%}",
             f"{r.rate('tc'):.3g} {r.unit}",
             f"{r.rate('tc') / r.peak:.0%}",
@@ -46,7 +47,7 @@ def table(results: Sequence[Result], peers: Sequence[str]) -> Any:
         ]
         for peer in peers:
             if peer in r.samples and peer not in r.failures:
-                row += [_seconds(r.median(peer)), f"{r.median(peer) / r.median('tc'):.2f}"]
+                row += [in_units(r.median(peer)), f"{r.median(peer) / r.median('tc'):.2f}"]
             else:
                 row += ["–", "–"]
         out.add_row(*row)
@@ -59,8 +60,13 @@ def geometric_means(results: Sequence[Result], peers: Sequence[str]) -> dict[str
     for peer in peers:
         ratios = [r.median(peer) / r.median("tc") for r in results if peer in r.samples and "tc" in r.samples]
         if ratios:
-            means[peer] = math.exp(sum(map(math.log, ratios)) / len(ratios))
+            means[peer] = geometric_mean(ratios)
     return means
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """Geometric mean of positive numbers."""
+    return math.exp(sum(map(math.log, values)) / len(values))
 
 
 def machine(versions: dict[str, str]) -> dict[str, Any]:
