@@ -22,10 +22,17 @@ std::tuple<std::string, Dims, std::vector<std::int64_t>, std::vector<std::int64_
           {p.a.k_major, p.a.width, p.b.k_major, p.b.width, p.c_width}};
 }
 
+void force_gemm_tile(int index) {
+  check_value(index >= -1 && index < cuda::kGemmTiles, "force_gemm_tile: index must lie in [-1, ", cuda::kGemmTiles,
+              "), got ", index);
+  cuda::force_gemm_tile(index);
+}
+
 const Binder binder{[](PyObject* module) {
   bind<"matmul", &ops::matmul>(module);
   bind<"linear", &ops::linear>(module);
   bind<"linear_weight_gradient", &ops::linear_weight_gradient>(module);
+  bind<"force_gemm_tile", &force_gemm_tile>(module);
   bind<"plan_gemm", &plan_gemm>(module);
   bind<"product", &ops::product>(module);
   bind<"set_matmul_precision", &ops::set_matmul_precision>(module);

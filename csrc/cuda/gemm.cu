@@ -96,7 +96,8 @@ void run(const Gemm& p, Device device) {
                             p.c.col_stride,
                             alignment_of(p.c.data, p.batch, p.batch.c, kBytes),
                             matmul_precision(),
-                            properties().multiprocessors};
+                            properties().multiprocessors,
+                            forced_gemm_tile()};
   const GemmPlan plan = plan_gemm(problem);
 
   GemmArguments<T> g{};

@@ -79,12 +79,11 @@ TC_DEVICE std::int64_t matrix_index(const GemmArguments<T>& g) {
 // distinct rows of A and columns of B, which stay in the L2 cache.
 template <int m, int n, class T>
 TC_DEVICE BlockTile<m, n> block_tile(const GemmArguments<T>& g) {
-  constexpr int kGroup = 8;
-  const int index = static_cast<int>(blockIdx.x), per_group = kGroup * g.tiles_n;
-  const int group = index / per_group, within = index % per_group;
-  const int rows = min(g.tiles_m - group * kGroup, kGroup);
+  const int per_group = min(g.tiles_m, 8), tiles = per_group * g.tiles_n;
+  const int first = static_cast<int>(blockIdx.x) / tiles * per_group, within = static_cast<int>(blockIdx.x) % tiles;
+  const int rows = min(g.tiles_m - first, per_group);
   BlockTile<m, n> t;
-  t.tile_row = group * kGroup + within % rows;
+  t.tile_row = first + within % rows;
   t.tile_col = within / rows;
   t.k = static_cast<int>(min(g.k - k_begin(g), g.k_per_split));
   return t;

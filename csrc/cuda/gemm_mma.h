@@ -13,65 +13,62 @@
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
 
-// Copies one operand's part of a step of k to a stage, in lines of neighbours, zeros past the edges.
+// Copies one operand's part of a step of k to a stage, in lines of neighbours, zeros past the edges. Neighbouring
+// threads copy neighbours; each thread then moves on along the other axis, line by line.
 template <class T, int outer, int depth, int threads>
 struct MmaLoader {
-  static constexpr int kVector = 16 / sizeof(T), kChunks = outer * depth / kVector / threads;
-  static_assert(kChunks * kVector * threads == outer * depth);
-
   const T* from;  // of this block's tile, moving along k
   const GemmSidePlan& side;
   int outer_left;  // rows (columns) of the matrix from here on
 
   TC_DEVICE int pitch() const { return mma_pitch(side.k_major, outer, depth, sizeof(T)); }
 
-  // Lines have power-of-two lengths, known but for which of two: positions are shifts.
-  TC_DEVICE int line_of(int index, int group) const {
-    return side.k_major ? index / (depth / group) : index / (outer / group);
-  }
-  TC_DEVICE int run_of(int index, int group) const {
-    return (side.k_major ? index % (depth / group) : index % (outer / group)) * group;
-  }
-
   // The next step of this block's sum, of which `k_left` remain.
   TC_DEVICE void load(T* stage, int k_left) {
-    const int lines = side.k_major ? outer_left : k_left, runs = side.k_major ? k_left : outer_left;
-    if (side.width == 16) {
-      const std::int64_t line_stride = side.k_major ? side.outer_stride : side.k_stride;
-      const int line = line_of(static_cast<int>(threadIdx.x), kVector),
-                run = run_of(static_cast<int>(threadIdx.x), kVector);
-      const int line_step = line_of(threads, kVector);
-      const int filled = min(max(runs - run, 0), kVector) * static_cast<int>(sizeof(T));
-      const T* source = from + line * line_stride + run;
-      T* to = stage + line * pitch() + run;
-#pragma unroll
-      for (int i = 0; i < kChunks; ++i) {  // a chunk of which nothing is to be read may lie anywhere
-        copy_async<16>(to + i * line_step * pitch(), source, line + i * line_step < lines ? filled : 0);
-        source += side.copy_stride;
-      }
-    } else if (sizeof(T) == 4 || side.width == 4) {
-      load_narrow<4 / sizeof(T)>(stage, lines, runs);
-    } else {
-      load_narrow<0>(stage, lines, runs);
-    }
+    if (side.width == 16)
+      copy<16 / sizeof(T)>(stage, k_left);
+    else if (sizeof(T) == 4 || side.width == 4)
+      copy<4 / sizeof(T)>(stage, k_left);
+    else
+      copy<0>(stage, k_left);
     from += side.stage_stride;
   }
 
-  // By 4-byte asynchronous copies of `width` elements, or element by element through registers (width 0).
+  // `width` elements at a time by asynchronous copies, or, as those have 4 bytes at least, one through registers (0).
   template <int width>
-  TC_DEVICE void load_narrow(T* stage, int lines, int runs) const {
-    constexpr int kStep = width == 0 ? 1 : width;
+  TC_DEVICE void copy(T* stage, int k_left) const {
+    constexpr int kStep = width == 0 ? 1 : width, kCopies = outer * depth / kStep / threads;
+    static_assert(kCopies * kStep * threads == outer * depth);
+    const int lines = side.k_major ? outer_left : k_left, runs = side.k_major ? k_left : outer_left;
     const std::int64_t line_stride = side.k_major ? side.outer_stride : side.k_stride;
-    const std::int64_t run_stride = side.k_major ? side.k_stride : side.outer_stride;
+    const std::int64_t run_stride = kStep > 1 ? 1 : side.k_major ? side.k_stride : side.outer_stride;
+    // Lines have one of two lengths, powers of two: positions are shifts.
+    const int thread = static_cast<int>(threadIdx.x);
+    const int line = side.k_major ? thread / (depth / kStep) : thread / (outer / kStep);
+    const int run = (side.k_major ? thread % (depth / kStep) : thread % (outer / kStep)) * kStep;
+    const int line_step = side.k_major ? threads / (depth / kStep) : threads / (outer / kStep);
+    const int filled = min(max(runs - run, 0), kStep) * static_cast<int>(sizeof(T));
+    const T* source = from + line * line_stride + run * run_stride;
+    T* to = stage + line * pitch() + run;
+    if constexpr (width > 0) {
+#pragma unroll(kCopies < 8 ? kCopies : 4)
+      for (int i = 0; i < kCopies; ++i) {  // where nothing is to be read, the source may lie anywhere
+        copy_async<kStep * sizeof(T)>(to + i * line_step * pitch(), source, line + i * line_step < lines ? filled : 0);
+        source += side.copy_stride;
+      }
+    } else {
+      constexpr int kTogether = 8;  // loads issued before the first store: each takes some hundred cycles
 #pragma unroll 1
-    for (int i = static_cast<int>(threadIdx.x); i < outer * depth / kStep; i += threads) {
-      const int line = line_of(i, kStep), run = run_of(i, kStep);
-      const int filled = line < lines ? min(max(runs - run, 0), kStep) : 0;
-      const T* source = from + line * line_stride + run * run_stride;
-      if constexpr (width == 0)
-        stage[line * pitch() + run] = filled ? *source : T(0.0f);
-      else
-        copy_async<4>(stage + line * pitch() + run, source, filled * static_cast<int>(sizeof(T)));
+      for (int i = 0; i < kCopies; i += kTogether) {
+        T held[kTogether];
+#pragma unroll
+        for (int j = 0; j < kTogether; ++j) {
+          held[j] = filled > 0 && line + (i + j) * line_step < lines ? *source : T(0.0f);
+          source += side.copy_stride;
+        }
+#pragma unroll
+        for (int j = 0; j < kTogether; ++j) to[(i + j) * line_step * pitch()] = held[j];
+      }
     }
   }
 };

@@ -1,5 +1,6 @@
 #include "cuda/gemm_plan.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <initializer_list>
 #include <limits>
@@ -10,7 +11,8 @@ namespace {
 // What one multiprocessor does per cycle, on sm_90. The model ranks tiles; it does not predict times.
 constexpr double kLoadBytes = 32;       // from the L2 cache into shared memory
 constexpr double kReduceBytes = 12;     // to and from global memory, as its share of the whole device
-constexpr double kBlockCycles = 1500;   // to start a block, fill its ring and write its tile
+constexpr double kBlockCycles = 1500;   // to start a block and fill its ring
+constexpr double kWrites = 32;          // sums that leave registers for C
 constexpr double kReduceCycles = 4000;  // to start the kernel that adds partial sums
 constexpr int kMaxSplit = 256;
 constexpr std::int64_t kMinSteps = 128;                    // of k per block of a split
@@ -95,7 +97,8 @@ struct Cost {
     const double k = static_cast<double>(std::min(k_per_split, ceil_div(p.k, tile.k) * tile.k));
     const double math = tile.m * tile.n * k / (multiply_adds(kernel, p.dtype) * tile_rate);
     const double load = (tile.m + tile.n) * k * bytes / kLoadBytes;
-    double cycles = waves * (std::max(math, load) + kBlockCycles);
+    const double write = tile.m * tile.n / kWrites;
+    double cycles = waves * (std::max(math, load) + write + kBlockCycles);
     if (split > 1)
       cycles += kReduceCycles + 2.0 * split * static_cast<double>(p.m * p.n * p.batch) * accumulator_bytes /
                                     (kReduceBytes * p.multiprocessors);
@@ -103,7 +106,12 @@ struct Cost {
   }
 };
 
+std::atomic<int> forced_tile{-1};
+
 }  // namespace
+
+void force_gemm_tile(int index) { forced_tile.store(index, std::memory_order_relaxed); }
+int forced_gemm_tile() { return forced_tile.load(std::memory_order_relaxed); }
 
 const char* name_of(GemmKernel kernel) {
   constexpr const char* names[] = {"simt", "mma", "tf32", "3xtf32"};
@@ -130,7 +138,8 @@ GemmPlan plan_gemm(const GemmProblem& p) {
   const bool one_tile = plan.kernel == GemmKernel::simt && p.dtype != DType::float32;
   const Cost cost{p, plan.kernel, bytes, accumulator_bytes};
   double best = std::numeric_limits<double>::infinity();
-  for (int index = one_tile ? kSmallSimtTile : 0; index < (one_tile ? kSmallSimtTile + 1 : kGemmTiles); ++index) {
+  const int only = one_tile ? kSmallSimtTile : p.tile_index;
+  for (int index = std::max(only, 0); index < (only < 0 ? kGemmTiles : only + 1); ++index) {
     const GemmTile& tile = tile_of(plan.kernel, index);
     const std::int64_t steps = std::max<std::int64_t>(ceil_div(p.k, tile.k), 1);
     const int fewest = static_cast<int>(ceil_div(p.k, kMaxSteps)) + (p.k == 0);

@@ -29,9 +29,9 @@ inline constexpr int kGemmTiles = 4;
 inline constexpr GemmTile kSimtTiles[kGemmTiles] = {
     {128, 128, 16, 3, 256}, {64, 64, 16, 3, 128}, {32, 128, 16, 3, 128}, {128, 32, 16, 3, 128}};
 inline constexpr GemmTile kMmaTiles[kGemmTiles] = {
-    {128, 128, 32, 4, 256}, {64, 64, 64, 4, 128}, {32, 128, 64, 4, 128}, {128, 32, 64, 4, 128}};
+    {128, 128, 32, 4, 256}, {64, 64, 64, 3, 128}, {32, 128, 64, 3, 128}, {128, 32, 64, 3, 128}};
 inline constexpr GemmTile kTf32Tiles[kGemmTiles] = {
-    {128, 128, 32, 3, 256}, {64, 64, 32, 4, 128}, {32, 128, 32, 4, 128}, {128, 32, 32, 4, 128}};
+    {128, 128, 32, 3, 256}, {64, 64, 32, 3, 128}, {32, 128, 32, 3, 128}, {128, 32, 32, 3, 128}};
 inline constexpr int kSmallSimtTile = 1;
 
 // The SIMT kernel keeps both operands with k slowest. The padding spreads neighbours along k over the banks.
@@ -78,6 +78,7 @@ struct GemmProblem {
   int c_alignment;
   MatmulPrecision precision;
   int multiprocessors;
+  int tile_index = -1;  // of the tile to take; -1: the best one
 };
 
 struct GemmSidePlan {
@@ -102,6 +103,10 @@ struct GemmPlan {
 };
 
 GemmPlan plan_gemm(const GemmProblem& problem);
+
+// For tests and measurements: the tile_index of all products from now on.
+void force_gemm_tile(int index);
+int forced_gemm_tile();
 
 // The largest power of two, at most 16, that divides all of them.
 int common_alignment(std::initializer_list<std::int64_t> byte_offsets);

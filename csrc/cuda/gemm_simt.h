@@ -56,13 +56,22 @@ struct SimtLoader {
     } else {
       const int inside = side.k_major ? (line < k_left ? left : 0) : (left > 0 ? k_left - line : 0);
       const int moved = side.k_major ? kTurned : kStraight, at_step = side.k_major ? kTurned : kStraight * kPitch;
+      constexpr int kCopies = outer * depth / threads;
+      if constexpr (sizeof(T) == sizeof(P)) {
 #pragma unroll 2
-      for (int i = 0; i < outer * depth / threads; ++i) {
-        if constexpr (sizeof(T) == sizeof(P))
+        for (int i = 0; i < kCopies; ++i) {
           copy_async<sizeof(T)>(at + i * at_step, source, i * moved < inside ? static_cast<int>(sizeof(T)) : 0);
-        else
-          at[i * at_step] = i * moved < inside ? convert<P>(*source) : P(0);
-        source += side.copy_stride;
+          source += side.copy_stride;
+        }
+      } else {  // through registers, which also widens them; all loads before the first store
+        T held[kCopies];
+#pragma unroll
+        for (int i = 0; i < kCopies; ++i) {
+          held[i] = i * moved < inside ? *source : T(0);
+          source += side.copy_stride;
+        }
+#pragma unroll
+        for (int i = 0; i < kCopies; ++i) at[i * at_step] = convert<P>(held[i]);
       }
     }
     from += side.stage_stride;

@@ -110,6 +110,7 @@ def test_tiles_follow_the_shape() -> None:
     assert plan(8192, 16, 4096).tile[:2] == (128, 32)
     assert plan(512, 512, 64).tile[:2] == (64, 64)
     assert plan(64, 64, 64, batch=3).tile[:2] == (64, 64)
+    assert plan(1, 1, 1).tile[:2] == (64, 64)
 
 
 def test_long_sums_of_few_results_are_split() -> None:

@@ -75,25 +75,34 @@ def check_exact(rng, dtype: str, a_shape, b_shape, a_layout: str = "rows", b_lay
 SIZES = [(1, 1, 1), (3, 5, 7), (33, 65, 17), (64, 64, 64), (1, 130, 40), (70, 1, 33), (129, 131, 35), (16, 24, 8)]
 
 
-@pytest.mark.parametrize("dtype", FLOATS + INTS)
-def test_layouts(rng, dtype: str) -> None:
-    """Every pair of layouts, ragged sizes, bit for bit."""
-    for i, (a_layout, b_layout) in enumerate(itertools.product(LAYOUTS, LAYOUTS)):
-        m, n, k = SIZES[i % len(SIZES)]
-        check_exact(rng, dtype, (m, k), (k, n), a_layout, b_layout)
+KERNELS = [("ieee", t) for t in (*FLOATS, *INTS)] + [("3xtf32", "float32"), ("tf32", "float32")]
 
 
-@pytest.mark.parametrize("name", ["3xtf32", "tf32"])
-def test_layouts_tf32(rng, name: str) -> None:
-    with precision(name):
+@contextlib.contextmanager
+def tile(index: int) -> Iterator[None]:
+    """Take one tile for all products, however unfit."""
+    _core.force_gemm_tile(index)
+    try:
+        yield
+    finally:
+        _core.force_gemm_tile(-1)
+
+
+@pytest.mark.parametrize("index", range(4))
+@pytest.mark.parametrize(("name", "dtype"), KERNELS)
+def test_layouts(rng, name: str, dtype: str, index: int) -> None:
+    """Every tile, every pair of layouts, ragged sizes, bit for bit."""
+    if index > 0 and dtype in ("float64", *INTS):
+        return  # these have one tile
+    with precision(name), tile(index):
         for i, (a_layout, b_layout) in enumerate(itertools.product(LAYOUTS, LAYOUTS)):
             m, n, k = SIZES[i % len(SIZES)]
-            check_exact(rng, "float32", (m, k), (k, n), a_layout, b_layout)
+            check_exact(rng, dtype, (m, k), (k, n), a_layout, b_layout)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8"])
 def test_sizes(rng, dtype: str) -> None:
-    for m, n, k in SIZES:
+    for m, n, k in [*SIZES, (300, 280, 20)]:
         check_exact(rng, dtype, (m, k), (k, n))
 
 
@@ -142,12 +151,15 @@ def test_int8_wraps() -> None:
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 @pytest.mark.parametrize("name", PRECISIONS)
-def test_same_bits_in_every_order(rng, dtype: str, name: str) -> None:
+@pytest.mark.parametrize("index", range(4))
+def test_same_bits_in_every_order(rng, dtype: str, name: str, index: int) -> None:
     """However the executor orders threads and times copies."""
+    if dtype != "float32" and name != "ieee":
+        return
     shapes = [(70, 90, 75), (5, 9, 1500)]
     pairs = [(tc.asarray(rng.standard_normal((m, k))), tc.asarray(rng.standard_normal((k, n)))) for m, n, k in shapes]
     pairs = [(a.astype(getattr(tc, dtype)).to("cuda"), b.astype(getattr(tc, dtype)).to("cuda")) for a, b in pairs]
-    with precision(name):
+    with precision(name), tile(index):
         expected = [to_float64(a @ b) for a, b in pairs]
         for order, copies, seed in [("reverse", "late", 1), ("random", "late", 2), ("random", "random", 3)]:
             with tc.cuda.simt_settings(order=order, async_copies=copies, seed=seed):
@@ -245,12 +257,12 @@ def product(
     return _core.product(a, b, alpha, beta, residual, row_bias, column_bias, activation, sums)
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", PRECISIONS)
-def test_ends_are_exact_on_integers(rng, dtype: str, name: str) -> None:
-    if dtype != "float32" and name != "ieee":
+@pytest.mark.parametrize("index", range(4))
+@pytest.mark.parametrize(("name", "dtype"), [k for k in KERNELS if k[1] in FLOATS])
+def test_ends_are_exact_on_integers(rng, name: str, dtype: str, index: int) -> None:
+    if index > 0 and dtype == "float64":
         return
-    with precision(name):
+    with precision(name), tile(index):
         for (m, n, k), layout in itertools.product([(70, 66, 40), (3, 5, 1500), (1, 129, 9)], ("rows", "columns")):
             a, x = integers(rng, (m, k), dtype, layout)
             b, y = integers(rng, (k, n), dtype, layout)
