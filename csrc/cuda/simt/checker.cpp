@@ -23,9 +23,11 @@ struct Cell {  // what is known of a byte
   Stamp write, reads[2];
 };
 
+enum : std::uint8_t { kUnknown, kKnown, kArriving };  // never written; written; an asynchronous copy is writing it
+
 struct Region {  // a global allocation, or one block's shared memory
   std::uintptr_t begin = 0, end = 0;
-  std::vector<std::uint8_t> known;  // 1: written
+  std::vector<std::uint8_t> known;  // see below
   std::vector<Cell> cells;          // made when a kernel first touches it
   Cell* cells_of(std::uintptr_t at, std::size_t bytes) {
     if (cells.size() < at - begin + bytes)
@@ -234,7 +236,7 @@ void written_by_host(const void* data, std::size_t bytes) {
   const auto at = reinterpret_cast<std::uintptr_t>(data);
   Region* region = find_global(at);
   if (region && at + bytes <= region->end)
-    std::fill_n(region->known.begin() + static_cast<std::ptrdiff_t>(at - region->begin), bytes, 1);
+    std::fill_n(region->known.begin() + static_cast<std::ptrdiff_t>(at - region->begin), bytes, kKnown);
 }
 bool is_allocated(const void* data, std::size_t bytes) {
   const auto at = reinterpret_cast<std::uintptr_t>(data);
@@ -332,8 +334,8 @@ void set_known(const void* shared, std::size_t bytes, std::uint8_t value) {
       std::fill_n(block.shared.known.begin() + static_cast<std::ptrdiff_t>(at - block.shared.begin), bytes, value);
 }
 }  // namespace
-void becomes_unknown(const void* shared, std::size_t bytes) { set_known(shared, bytes, 0); }
-void becomes_known(const void* shared, std::size_t bytes) { set_known(shared, bytes, 1); }
+void is_arriving(const void* shared, std::size_t bytes) { set_known(shared, bytes, kArriving); }
+void becomes_known(const void* shared, std::size_t bytes) { set_known(shared, bytes, kKnown); }
 
 // ---- accesses
 // -----------------------------------------------------------------------------------------------------------
@@ -346,7 +348,9 @@ void access(const void* address, std::size_t bytes, std::size_t alignment, Acces
   const auto at = reinterpret_cast<std::uintptr_t>(address);
   const auto args = reinterpret_cast<std::uintptr_t>(launch->args);
   if (at >= args && at + bytes <= args + launch->args_bytes) return;
-  const char* verb = kind == Access::read ? "read" : kind == Access::write ? "write" : "atomic access";
+  const bool reads = kind == Access::read || kind == Access::atomic_read;
+  const bool is_atomic = kind == Access::atomic || kind == Access::atomic_read;
+  const char* verb = reads ? "read" : kind == Access::write ? "write" : "atomic access";
   const auto place = [&] { return pc ? describe_place(pc) : describe_place(*where); };
   const auto wrong = [&](const char* rule, const std::string& detail) {
     fault_text(std::string(rule) + " " + verb + " of " + count_text(bytes) + " at " + detail, place());
@@ -369,7 +373,7 @@ void access(const void* address, std::size_t bytes, std::size_t alignment, Acces
   if (!home) {
     region = find_global(at);
     if (!region || at + bytes > region->end) {
-      if (is_static(at, bytes, kind != Access::read)) return;
+      if (is_static(at, bytes, !reads)) return;
       wrong("out-of-bounds", describe(region ? region->end : at, nullptr));
     }
   }
@@ -380,12 +384,19 @@ void access(const void* address, std::size_t bytes, std::size_t alignment, Acces
   Cell* const cells = region->cells_of(at, bytes);
   if (kind != Access::write)
     for (std::size_t i = 0; i < bytes; ++i)
-      if (!known[i]) wrong("uninitialised", describe(at + i, home) + ", which nothing has written");
+      if (known[i] == kUnknown) wrong("uninitialised", describe(at + i, home) + ", which nothing has written");
+  for (std::size_t i = 0; i < bytes; ++i)
+    if (known[i] == kArriving)
+      wrong("early", describe(at + i, home) + ", which an asynchronous copy that nobody waited for is writing");
 
   BlockState& block = state_of(*me.block);
-  const Stamp now{me.block->serial,      block.clock.barriers,    clock_of(block, me.rank).epoch,
-                  block.clock.release,   place_number(pc, where), static_cast<std::uint16_t>(me.rank),
-                  kind == Access::atomic};
+  const Stamp now{me.block->serial,
+                  block.clock.barriers,
+                  clock_of(block, me.rank).epoch,
+                  block.clock.release,
+                  place_number(pc, where),
+                  static_cast<std::uint16_t>(me.rank),
+                  is_atomic};
   const auto race = [&](std::size_t i, const Stamp& other, const char* their_verb) {
     fault_text(std::string("race: ") + verb + " of " + count_text(bytes) + " at " + describe(at + i, home) +
                    " and the " + their_verb + " by " + thread_text(other) + " at " + place_text(other.place) +
@@ -394,9 +405,9 @@ void access(const void* address, std::size_t bytes, std::size_t alignment, Acces
   };
   for (std::size_t i = 0; i < bytes; ++i) {
     Cell& cell = cells[i];
-    if (!(cell.write.atomic && kind == Access::atomic) && !happened_before(cell.write, me, home))
+    if (!(cell.write.atomic && is_atomic) && !happened_before(cell.write, me, home))
       race(i, cell.write, cell.write.atomic ? "atomic access" : "write");
-    if (kind == Access::read) {
+    if (reads) {
       if (cell.reads[0].block != now.block || cell.reads[0].thread != now.thread) {
         if (happened_before(cell.reads[0], me, home))
           cell.reads[0] = now;
@@ -407,13 +418,13 @@ void access(const void* address, std::size_t bytes, std::size_t alignment, Acces
       }
     } else {
       for (const Stamp& read : cell.reads)
-        if (!happened_before(read, me, home)) race(i, read, "read");
+        if (!(read.atomic && is_atomic) && !happened_before(read, me, home)) race(i, read, "read");
       cell.write = now;
       cell.reads[0] = cell.reads[1] = {};
     }
   }
-  if (kind != Access::read) {
-    std::fill_n(known, bytes, 1);
+  if (!reads) {
+    std::fill_n(known, bytes, kKnown);
     if (!home && kind == Access::write) clock_of(block, me.rank).unfenced = true;
   }
 }
@@ -437,10 +448,25 @@ void fence() {
 }
 void synchronises(const void* address, bool acquires, bool releases) {
   Scheduler& s = static_cast<Scheduler&>(*worker);
-  s.note_progress();
   if (!s.launch().checked) return;
   if (acquires) checker::acquire_from(address, *s.lane);
   if (releases) checker::release_to(address);
 }
 
 }  // namespace tc::simt
+
+namespace tc::simt::checker {
+
+void volatile_access(const void* address, std::size_t bytes, bool writes, const void* program_counter) {
+  if (!worker || !worker->lane || worker->lane->fiber->holds(address)) return;
+  access(address, bytes, bytes, writes ? Access::atomic : Access::atomic_read, program_counter, nullptr);
+  synchronises(address, !writes, writes);
+  if (writes)
+    progress();
+  else {
+    worker->lane->spins_at = program_counter;
+    spins(address, "a volatile variable to change", Where{});
+  }
+}
+
+}  // namespace tc::simt::checker

@@ -29,16 +29,19 @@ void release_to(const void* object);
 void acquire_from(const void* object, Lane& lane);
 void forget(const void* object);
 
-// Bytes of shared memory whose asynchronous copy is under way: reading them is an error until they are written.
-void becomes_unknown(const void* shared, std::size_t bytes);
+// Bytes of shared memory whose asynchronous copy is under way: touching them is an error until it has been waited for.
+void is_arriving(const void* shared, std::size_t bytes);
 void becomes_known(const void* shared, std::size_t bytes);  // the copy has arrived
 
 // ---- accesses
 // ----------------------------------------------------------------------------------------------------------
 
-enum class Access { read, write, atomic };
+enum class Access { read, write, atomic, atomic_read };
 // By the running lane. Ends the launch with a report when it is wrong.
 void access(const void* address, std::size_t bytes, std::size_t alignment, Access kind, const void* program_counter,
             const Where* where);
+// CUDA orders volatile accesses no more than relaxed atomics, and programs build flags of them: neither do they race,
+// and a loop that reads one gives other lanes their turns.
+void volatile_access(const void* address, std::size_t bytes, bool writes, const void* program_counter);
 
 }  // namespace tc::simt::checker

@@ -211,6 +211,12 @@ void grid_barrier(Where where) {
 }
 
 void poll(const char* what, Where where) { scheduler().yield(what, where); }
+void spins(const void* address, const char* what, Where where) {
+  Lane& me = *scheduler().lane;
+  me.spins = me.spins_on == address ? me.spins + 1 : 0;
+  me.spins_on = address;
+  if (me.spins >= 8) poll(what, where);
+}
 void progress() { scheduler().note_progress(); }
 
 // ---- what the collectives compute -----------------------------------------------------------------------------------

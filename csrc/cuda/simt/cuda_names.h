@@ -164,6 +164,14 @@ TC_SIMT_INLINE T __ldcs(const T* address) {
   return *address;
 }
 template <class T>
+TC_SIMT_INLINE T __ldcg(const T* address) {
+  return *address;
+}
+template <class T>
+TC_SIMT_INLINE void __stcg(T* address, T value) {
+  *address = value;
+}
+template <class T>
 TC_SIMT_INLINE void __stcs(T* address, T value) {
   *address = value;
 }
@@ -172,11 +180,12 @@ namespace tc::simt {
 
 // Never instrumented: the accesses below are reported by check_atomic.
 template <class T, class Bits, class Change>
-[[gnu::no_sanitize_thread, gnu::noinline]] inline T atomic_bits(Bits* address, Change& change) {
+[[gnu::no_sanitize_thread, gnu::noinline]] inline T atomic_bits(Bits* address, Change& change, bool* changed) {
   Bits old = __atomic_load_n(address, __ATOMIC_RELAXED), next;
   do {
     next = std::bit_cast<Bits>(change(std::bit_cast<T>(old)));
   } while (!__atomic_compare_exchange_n(address, &old, next, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+  *changed = next != old;
   return std::bit_cast<T>(old);
 }
 
@@ -188,7 +197,13 @@ template <class T, class Change>
   static_assert(sizeof(Bits) == sizeof(T));
   check_atomic(address, sizeof(T), where);
   synchronises(address, true, true);
-  return atomic_bits<T, Bits>(reinterpret_cast<Bits*>(address), change);
+  bool changed;
+  const T old = atomic_bits<T, Bits>(reinterpret_cast<Bits*>(address), change, &changed);
+  if (changed)
+    progress();
+  else
+    spins(address, "an atomic operation to find something else", where);
+  return old;
 }
 
 }  // namespace tc::simt
@@ -295,4 +310,5 @@ TC_SIMT_INLINE unsigned __byte_perm(unsigned x, unsigned y, unsigned selector) {
   for (int i = 0; i < 4; ++i) out |= static_cast<unsigned>(bytes >> (8 * (selector >> (4 * i) & 7)) & 0xff) << (8 * i);
   return out;
 }
+TC_SIMT_INLINE void __nanosleep(unsigned, TC_SIMT_WHERE) { ::tc::simt::poll("what it sleeps for", where); }
 [[noreturn]] TC_SIMT_INLINE void __trap(TC_SIMT_WHERE) { ::tc::simt::fault("__trap() was called", where); }

@@ -4,6 +4,7 @@
 
 using tc::simt::checker::access;
 using tc::simt::checker::Access;
+using tc::simt::checker::volatile_access;
 
 #define TC_ANNOUNCED(name) extern "C" [[gnu::visibility("default")]] void __tsan_##name
 
@@ -18,12 +19,8 @@ using tc::simt::checker::Access;
   TC_ANNOUNCED(unaligned_write##bytes)(void* p) {                                                                     \
     access(p, bytes, 1, Access::write, __builtin_return_address(0), nullptr);                                         \
   }                                                                                                                   \
-  TC_ANNOUNCED(volatile_read##bytes)(void* p) {                                                                       \
-    access(p, bytes, bytes, Access::read, __builtin_return_address(0), nullptr);                                      \
-  }                                                                                                                   \
-  TC_ANNOUNCED(volatile_write##bytes)(void* p) {                                                                      \
-    access(p, bytes, bytes, Access::write, __builtin_return_address(0), nullptr);                                     \
-  }
+  TC_ANNOUNCED(volatile_read##bytes)(void* p) { volatile_access(p, bytes, false, __builtin_return_address(0)); }      \
+  TC_ANNOUNCED(volatile_write##bytes)(void* p) { volatile_access(p, bytes, true, __builtin_return_address(0)); }
 TC_ACCESS(1)
 TC_ACCESS(2)
 TC_ACCESS(4)

@@ -148,6 +148,7 @@ bool mbarrier_try_wait(void* barrier, unsigned parity, Where where) {
     poll(b->text, where);
     b = &find(barrier, "mbarrier.try_wait", where);
     if (!has_passed(*b, parity)) return false;
+    progress();
   }
   synchronises(barrier, true, false);
   return true;

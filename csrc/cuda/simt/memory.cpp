@@ -65,6 +65,7 @@ namespace {
 void perform(const AsyncCopy& c) {
   if (scheduler().launch().checked) {
     if (c.filled) check_access(c.from, static_cast<std::size_t>(c.filled), false, c.where);
+    checker::becomes_known(c.to, static_cast<std::size_t>(c.bytes));
     check_access(c.to, static_cast<std::size_t>(c.bytes), true, c.where);
   }
   std::memcpy(c.to, c.from, static_cast<std::size_t>(c.filled));
@@ -95,7 +96,7 @@ void copy_async(void* shared, const void* global, int bytes, int filled, Where w
   const Async mode = s.launch().settings.async;
   if (s.launch().checked) {  // the destination is written some time between now and the wait: nobody may touch it
     check_access(shared, static_cast<std::size_t>(bytes), true, where);
-    checker::becomes_unknown(shared, static_cast<std::size_t>(bytes));
+    checker::is_arriving(shared, static_cast<std::size_t>(bytes));
   }
   if (mode == Async::eager || (mode == Async::random && s.random() % 2 == 0)) {
     if (!s.launch().checked) return perform(copy);

@@ -51,17 +51,27 @@ std::string describe_place(const void* program_counter) {
   std::snprintf(offset, sizeof offset, "0x%lx",
                 static_cast<unsigned long>(pc - reinterpret_cast<std::uintptr_t>(info.dli_fbase)));
   // Debug information is read by the tool that comes with every compiler; this happens once, on the way to an error.
-  const std::string command = "addr2line -e '" + std::string(info.dli_fname) + "' " + offset + " 2>/dev/null";
-  std::string line;
+  // With -i also the places that an inlined function was called from, the innermost first: the kernel's own line is the
+  // first one outside of our headers.
+  const std::string command = "addr2line -i -e '" + std::string(info.dli_fname) + "' " + offset + " 2>/dev/null";
+  std::string innermost, chosen;
   if (FILE* pipe = popen(command.c_str(), "r")) {
     char buffer[512];
-    if (std::fgets(buffer, sizeof buffer, pipe)) line = buffer;
+    while (std::fgets(buffer, sizeof buffer, pipe)) {
+      std::string line = buffer;
+      while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) line.pop_back();
+      if (const auto more = line.find(" (discriminator"); more != line.npos) line.resize(more);
+      if (line.empty() || line[0] == '?' || line.find(":?") != line.npos) continue;
+      if (innermost.empty()) innermost = line;
+      if (line.find("/cuda/device/") == line.npos && line.find("/cuda/simt/") == line.npos) {
+        chosen = line;
+        break;
+      }
+    }
     pclose(pipe);
   }
-  while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) line.pop_back();
-  if (const auto more = line.find(" (discriminator"); more != line.npos) line.resize(more);
-  if (line.empty() || line[0] == '?') return std::string(base_name(info.dli_fname)) + "+" + offset;
-  return base_name(line.c_str());
+  if (innermost.empty()) return std::string(base_name(info.dli_fname)) + "+" + offset;
+  return base_name((chosen.empty() ? innermost : chosen).c_str());
 }
 
 std::string deadlock_report(Team& team) {
@@ -74,8 +84,10 @@ std::string deadlock_report(Team& team) {
       for (std::uint32_t m = warp.present & ~warp.exited; m; m &= m - 1) {
         const int i = std::countr_zero(m);
         const Lane& lane = warp.lanes[i];
-        waits[lane.waits_for ? std::string(lane.waits_for) + " (" + describe_place(lane.where) + ")" : "its turn"] |=
-            1u << i;
+        const auto place = [&] {
+          return lane.where.line() ? describe_place(lane.where) : describe_place(lane.spins_at);
+        };
+        waits[lane.waits_for ? std::string(lane.waits_for) + " (" + place() + ")" : "its turn"] |= 1u << i;
       }
       if (warp.exited) waits["nothing, having ended"] = warp.exited;
       if (waits.empty() || (waits.size() == 1 && warp.exited)) continue;

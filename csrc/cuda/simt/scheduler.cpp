@@ -1,6 +1,8 @@
 // The scheduler. Lanes begin in *direct mode*: one fiber runs lane after lane in a plain loop, without a switch, as
 // long as none waits. A lane that must wait keeps the fiber; the loop goes on with the next lane on another one.
 // Waiting lanes switch to each other directly, and to the thread's own stack only when there is nothing left to run.
+#include <signal.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +11,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "core/check.h"
 #include "cpu/parallel.h"
@@ -106,7 +109,7 @@ void run(const char* name, const LaunchShape& given, void (*body)(void*), void* 
   const std::uint64_t teams = blocks / per_team;
   std::unique_lock<std::mutex> alone(checked_launches, std::defer_lock);
   if (checked) alone.lock();
-  Launch launch{name, shape, body, args, args_bytes, checked, settings(), next_serial.fetch_add(blocks)};
+  Launch launch{name, shape, body, args, args_bytes, checked, settings(), next_serial.fetch_add(blocks), {}, {}};
   std::optional<OpenDeviceMemory> open;
   if (checked) {
     checker::begin_launch(launch);
@@ -131,7 +134,10 @@ void run(const char* name, const LaunchShape& given, void (*body)(void*), void* 
 
 Scheduler& Scheduler::of_this_thread() {
   // By pointer: `worker` makes the module's thread-local variables live where room is scarce.
-  thread_local const std::unique_ptr<Scheduler> scheduler = std::make_unique<Scheduler>();
+  thread_local const std::unique_ptr<Scheduler> scheduler = [] {
+    catch_signals();
+    return std::make_unique<Scheduler>();
+  }();
   worker = scheduler.get();
   return *scheduler;
 }
@@ -244,6 +250,7 @@ void Scheduler::run(Launch& launch, std::uint64_t first, unsigned count) {
   check(lane == nullptr, ErrorKind::runtime, "launch of ", launch.name, ": kernels cannot launch kernels");
   set_up(launch, first, count);
   worker = this;
+  launch.running.fetch_add(1);
   for (;;) {
     current_ = take_fiber();
     switch_fiber(native_, *current_);
@@ -263,6 +270,9 @@ void Scheduler::run(Launch& launch, std::uint64_t first, unsigned count) {
     break;
   }
   lane = nullptr;
+  if (is_stuck_) set_stuck(false);
+  launch.running.fetch_sub(1);
+  trap_ = {};
   if (!stopped_) return;
   // Abandon the lanes that still wait: kernels own nothing that needs a destructor.
   free_fibers_.clear();
@@ -362,12 +372,52 @@ void Scheduler::yield(const char* waits_for, Where where) {
     const bool can_run = begin_lane_ || std::any_of(ready_.begin() + static_cast<std::ptrdiff_t>(ready_head_),
                                                     ready_.end(), [](const Lane* l) { return !l->waits_for; });
     const Drain finish_one = drain.load();
-    if (!can_run && (!finish_one || !finish_one(team_))) stop(deadlock_report(team_));
+    if (!can_run && (!finish_one || !finish_one(team_)) && !others_can_help()) stop(deadlock_report(team_));
     idle_polls_ = 0;
   }
   ready_.push_back(lane);
   switch_to_next();
   lane->waits_for = nullptr;
+}
+
+void Scheduler::set_stuck(bool stuck) {
+  is_stuck_ = stuck;
+  launch().stuck.fetch_add(stuck ? 1 : -1);
+  stuck_since_ = std::chrono::steady_clock::now();
+}
+
+// Everybody here waits. Blocks on other threads may do what they wait for, unless those have waited for long, too.
+bool Scheduler::others_can_help() {
+  constexpr auto kLong = std::chrono::milliseconds(300);
+  if (launch().running.load() == 1) return false;
+  if (!is_stuck_) set_stuck(true);
+  if (launch().stuck.load() < launch().running.load()) stuck_since_ = std::chrono::steady_clock::now();
+  if (std::chrono::steady_clock::now() - stuck_since_ > kLong) return false;
+  std::this_thread::sleep_for(std::chrono::microseconds(50));
+  return true;
+}
+
+void* Scheduler::take_trap(const Trap& trap) {
+  if (!lane || !current_ || trap_.signal) return nullptr;  // not by a kernel, or while a report is being made
+  trap_ = trap;
+  return current_->base + current_->bytes;
+}
+
+void Scheduler::stop_trapped() {
+  const Trap trap = trap_;
+  const auto* address = static_cast<const std::byte*>(trap.address);
+  const auto* place = static_cast<const std::byte*>(trap.program_counter) + 1;
+  char text[32];
+  std::snprintf(text, sizeof text, "%p", trap.address);
+  std::string what;
+  if (trap.signal == SIGFPE)
+    what = "a division of integers by zero";
+  else if (address < current_->base && address >= current_->base - 65536)
+    what = "stack overflow: the variables of a thread may have " + std::to_string(current_->bytes / 1024) + " KiB";
+  else
+    what = std::string("an access to no memory, address ") + text +
+           (launch().checked ? "" : " (TENSORCORE_CUDA=simt-check says which rule it breaks)");
+  fault_text(what, describe_place(static_cast<const void*>(place)));
 }
 
 void Scheduler::stop(std::string report) {

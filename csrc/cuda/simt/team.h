@@ -2,6 +2,7 @@
 // runs their lanes.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <random>
 #include <string>
@@ -88,6 +89,14 @@ struct Launch {
   bool checked;
   Settings settings;
   std::uint32_t first_serial;
+  std::atomic<int> running{0};  // teams, on several operating-system threads
+  std::atomic<int> stuck{0};    // of those, in which every lane waits
+};
+
+struct Trap {  // a signal that a kernel raised
+  int signal = 0;
+  const void* address = nullptr;
+  const void* program_counter = nullptr;
 };
 
 class Scheduler : public Worker {
@@ -105,12 +114,21 @@ class Scheduler : public Worker {
   void suspend(const char* waits_for, Where where);
   void make_ready(Lane& lane);
   void yield(const char* waits_for, Where where);  // lets others run first
-  void note_progress() { idle_polls_ = 0; }
+  void note_progress() {
+    idle_polls_ = 0;
+    if (is_stuck_) set_stuck(false);
+  }
   [[noreturn]] void stop(std::string report);  // ends the team's run with an error
+  // Called by the handler of a signal: whether a kernel raised it, which then ends the launch by stop_trapped() on the
+  // stack it returns.
+  void* take_trap(const Trap& trap);
+  [[noreturn]] void stop_trapped();
   std::uint64_t random() { return random_(); }
 
  private:
   static void fiber_main();
+  void set_stuck(bool stuck);
+  bool others_can_help();
   void lane_loop();
   void finish_lane();
   void set_up(Launch& launch, std::uint64_t first, unsigned count);
@@ -130,6 +148,9 @@ class Scheduler : public Worker {
   std::size_t ready_head_ = 0;
   std::uint32_t next_lane_ = 0, alive_ = 0;
   std::uint64_t idle_polls_ = 0;
+  bool is_stuck_ = false;
+  std::chrono::steady_clock::time_point stuck_since_;
+  Trap trap_;
   std::mt19937_64 random_;
   std::string report_;
   bool stopped_ = false;
@@ -138,6 +159,7 @@ class Scheduler : public Worker {
 };
 
 void set_drain(Drain drain);
+void catch_signals();                                     // of kernels on this thread
 std::string describe_lane(const Lane& lane);              // "block (0, 0, 0), thread (3, 0, 0)"
 std::string describe_place(Where where);                  // "softmax.cu:41"
 std::string describe_place(const void* program_counter);  // the same, from debug information

@@ -100,7 +100,7 @@ struct Target {  // a block that a load delivers to
 void announce(const Target& target, std::size_t bytes, Where where) {
   if (is_checked()) {
     check_access(target.shared, bytes, true, where);
-    checker::becomes_unknown(target.shared, bytes);
+    checker::is_arriving(target.shared, bytes);
     synchronises(target.barrier, false, true);  // whoever waits for the barrier comes after these writes
   }
   if (!is_eager()) std::memset(target.shared, 0xff, bytes);
