@@ -25,6 +25,7 @@ void complete(Warp& warp, std::size_t index) {
   const Group group = warp.open[index];
   warp.open.erase(warp.open.begin() + static_cast<std::ptrdiff_t>(index));
   if (group.execute) {
+    scheduler().lane->where = group.where;
     void* operands[32] = {};
     for (std::uint32_t m = group.arrived; m; m &= m - 1) {
       const int lane = std::countr_zero(m);
@@ -229,9 +230,11 @@ void execute_shuffle(void* const* operands, std::uint32_t arrived) {
       mine.result = mine.value;
     } else if (!(arrived >> mine.source & 1u)) {
       Scheduler& s = scheduler();
+      const Where where = s.lane->where;
+      s.lane = &s.lane->warp->lanes[lane];  // whose fault it is: the running lane is the one that came last
       fault_text("shuffle: lane " + std::to_string(lane) + " reads lane " + std::to_string(mine.source) +
                      ", which takes no part in it",
-                 describe_place(s.lane->where));
+                 describe_place(where));
     } else {
       mine.result = static_cast<Shuffled*>(operands[mine.source])->value;
     }

@@ -109,7 +109,7 @@ void run(const char* name, const LaunchShape& given, void (*body)(void*), void* 
   const std::uint64_t teams = blocks / per_team;
   std::unique_lock<std::mutex> alone(checked_launches, std::defer_lock);
   if (checked) alone.lock();
-  Launch launch{name, shape, body, args, args_bytes, checked, settings(), next_serial.fetch_add(blocks), {}, {}};
+  Launch launch{name, shape, body, args, args_bytes, checked, settings(), next_serial.fetch_add(blocks), false, {}, {}};
   std::optional<OpenDeviceMemory> open;
   if (checked) {
     checker::begin_launch(launch);
@@ -125,6 +125,7 @@ void run(const char* name, const LaunchShape& given, void (*body)(void*), void* 
   if (checked || teams == 1 || lanes <= 4096) {
     for (std::uint64_t t = 0; t < teams; ++t) run_team(static_cast<std::int64_t>(t));
   } else {
+    launch.parallel = true;
     const auto grain = static_cast<std::int64_t>(std::max<std::uint64_t>(1, 4096 * teams / lanes));
     cpu::parallel_for(static_cast<std::int64_t>(teams), grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t t = begin; t < end; ++t) run_team(t);
@@ -389,7 +390,7 @@ void Scheduler::set_stuck(bool stuck) {
 // Everybody here waits. Blocks on other threads may do what they wait for, unless those have waited for long, too.
 bool Scheduler::others_can_help() {
   constexpr auto kLong = std::chrono::milliseconds(300);
-  if (launch().running.load() == 1) return false;
+  if (!launch().parallel) return false;
   if (!is_stuck_) set_stuck(true);
   if (launch().stuck.load() < launch().running.load()) stuck_since_ = std::chrono::steady_clock::now();
   if (std::chrono::steady_clock::now() - stuck_since_ > kLong) return false;

@@ -82,6 +82,10 @@ void catch_signals() {
     }
   };
   thread_local const std::unique_ptr<AlternateStack> stack = std::make_unique<AlternateStack>();
+  sigset_t ours;  // threads of the pool begin with all signals blocked
+  sigemptyset(&ours);
+  for (const int signal : kSignals) sigaddset(&ours, signal);
+  pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);
   static std::once_flag once;
   std::call_once(once, [] {
     struct sigaction mine{};

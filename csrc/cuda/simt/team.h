@@ -89,7 +89,8 @@ struct Launch {
   bool checked;
   Settings settings;
   std::uint32_t first_serial;
-  std::atomic<int> running{0};  // teams, on several operating-system threads
+  bool parallel = false;        // teams run on several operating-system threads
+  std::atomic<int> running{0};  // teams now
   std::atomic<int> stuck{0};    // of those, in which every lane waits
 };
 

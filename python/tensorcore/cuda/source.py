@@ -291,7 +291,7 @@ class _Reader:
             if self.code[i].text == ":" and "__shared__" in [t.text for t in self.code[i:end]]:
                 start = i + 1
         first, last = self.code[start], self.code[end]
-        text = " ".join(self.source.text[first.start : last.end].split())
+        text = " ".join(self.source.text[first.start : last.start].split())
 
         def fail(why: str) -> ValueError:
             return self.fail(first, f"cannot understand `{text}`: {why}")
