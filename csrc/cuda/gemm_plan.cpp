@@ -17,7 +17,7 @@ constexpr double kReduceCycles = 4000;  // to start the kernel that adds partial
 constexpr int kMaxSplit = 256;
 constexpr std::int64_t kMinSteps = 128;                    // of k per block of a split
 constexpr std::int64_t kMaxSteps = std::int64_t{1} << 30;  // kernels count them in 32 bits
-constexpr std::int64_t kMaxWorkspace = std::int64_t{64} << 20;
+constexpr double kMaxWorkspace = 64 << 20;
 // Share of the multiply-adds a tile reaches: small ones read more of shared memory per multiply-add.
 constexpr double kTileRate[kGemmTiles] = {1.0, 0.7, 0.55, 0.55};
 
@@ -86,6 +86,10 @@ struct Cost {
   GemmKernel kernel;
   int bytes, accumulator_bytes;
 
+  double elements() const {  // of C
+    return static_cast<double>(problem.m) * static_cast<double>(problem.n) * static_cast<double>(problem.batch);
+  }
+
   // Cycles from first to last block: blocks come in waves of one per multiprocessor, and several that share one take
   // turns.
   double operator()(const GemmTile& tile, double tile_rate, int split, std::int64_t k_per_split) const {
@@ -100,8 +104,7 @@ struct Cost {
     const double write = tile.m * tile.n / kWrites;
     double cycles = waves * (std::max(math, load) + write + kBlockCycles);
     if (split > 1)
-      cycles += kReduceCycles + 2.0 * split * static_cast<double>(p.m * p.n * p.batch) * accumulator_bytes /
-                                    (kReduceBytes * p.multiprocessors);
+      cycles += kReduceCycles + 2.0 * split * elements() * accumulator_bytes / (kReduceBytes * p.multiprocessors);
     return cycles;
   }
 };
@@ -147,7 +150,7 @@ GemmPlan plan_gemm(const GemmProblem& p) {
          wanted += (wanted + 3) / 4) {  // 1 2 3 4 5 7 9 12 …
       const std::int64_t k_per_split = ceil_div(steps, wanted) * tile.k;
       const int split = static_cast<int>(ceil_div(steps * tile.k, k_per_split));
-      const std::int64_t workspace = split > 1 ? split * p.batch * p.m * p.n * accumulator_bytes : 0;
+      const double workspace = split > 1 ? cost.elements() * split * accumulator_bytes : 0;
       if (wanted > fewest && (k_per_split < kMinSteps || workspace > kMaxWorkspace)) break;
       const double cycles = cost(tile, kTileRate[index], split, k_per_split);
       if (cycles >= best) continue;
