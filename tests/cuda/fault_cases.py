@@ -258,7 +258,9 @@ CASES = [
         thread="thread (16, 0, 0)",
         block=32,
     ),
-    *pair("deadlock_barrier", lambda: (empty(64),), "deadlock", "block (0, 0, 0), warp 0: lanes 0-31 wait", thread=None),
+    *pair(
+        "deadlock_barrier", lambda: (empty(64),), "deadlock", "block (0, 0, 0), warp 0: lanes 0-31 wait", thread=None
+    ),
     *pair(
         "deadlock_atomic",
         lambda: (zeros(1, "int32"), empty(64)),

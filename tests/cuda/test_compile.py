@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -142,7 +143,7 @@ class TestKernels:
         }"""
         y, count, bits = cuda(np.zeros(32)), cuda([0], "int32"), cuda([0], "int32")
         tc.cuda.compile(text, "all")(2, 32, cuda(np.ones(32)), y, count, bits)
-        assert host(y).tolist() == [32 + 0.5 + 16 - 2] * 32 or True
+        assert host(y).tolist() == [32 + 0.5 + 16 - 2] * 32
         assert host(count).tolist() == [64]
         assert host(bits).tolist() == [np.array(0xAAAAAAAA, np.uint32).view(np.int32)]
 
@@ -193,7 +194,9 @@ class TestKernels:
         assert np.array_equal(host(z), np.arange(96)[::-1])
 
     def test_printf(self, capfd):
-        text = r'#include <cstdio>' + "\n" + r'__global__ void say(int n) { printf("thread %d of %d\n", threadIdx.x, n); }'
+        text = (
+            r"#include <cstdio>" + "\n" + r'__global__ void say(int n) { printf("thread %d of %d\n", threadIdx.x, n); }'
+        )
         tc.cuda.compile(text, "say")(1, 2, 7)
         tc.cuda.synchronize()
         assert capfd.readouterr().out == "thread 0 of 7\nthread 1 of 7\n"
@@ -313,7 +316,11 @@ class TestErrors:
             ("template <class T> __global__ void f(T* x) {}", "f", "its template parameter `class T` has no value"),
             ("template <class T> __global__ void f(T* x) {}", "f<int, 3>", "1 template parameters, got 2"),
             ("__global__ void f() {}", "f<int>", "kernel 'f' is not a template"),
-            ("__global__ void f() {\n__shared__ int x = 3;\n}", "f", "line 2: cannot understand `__shared__ int x = 3`"),
+            (
+                "__global__ void f() {\n__shared__ int x = 3;\n}",
+                "f",
+                "line 2: cannot understand `__shared__ int x = 3`",
+            ),
             ("__global__ void f() {\n\n__shared__ int x[];\n}", "f", "line 3: cannot understand `__shared__ int x[]`"),
             ("__global__ void f() { extern __shared__ int x[4]; }", "f", "`extern` and `[]` go together"),
             ("__global__ void f() { __shared__ x; }", "f", "there is no type, or no name"),
@@ -322,9 +329,8 @@ class TestErrors:
         ],
     )
     def test_not_understood(self, text, name, what):
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match=re.escape(what)):
             tc.cuda.compile(text, name)
-        assert what in str(caught.value)
 
     def test_options_must_be_a_list(self):
         with pytest.raises(TypeError, match="options must be a sequence of str"):
@@ -371,7 +377,7 @@ class TestTraps:
     __global__ void asserts(int* y) {
       assert(y[0] == 1);
     }
-    """  # noqa: E501
+    """
 
     @pytest.mark.parametrize(
         ("name", "arguments", "what"),
@@ -379,7 +385,11 @@ class TestTraps:
             ("wild", (16, None), "thread (0, 0, 0), at kernel.cu:4"),
             ("divides", (0, "y"), "a division of integers by zero, in kernel 'divides', block (0, 0, 0)"),
             ("recurses", ("y", "y"), "stack overflow: the variables of a thread may have 256 KiB"),
-            ("asserts", ("y",), "assertion failed: y[0] == 1, in kernel 'asserts', block (0, 0, 0), thread (0, 0, 0), at"),
+            (
+                "asserts",
+                ("y",),
+                "assertion failed: y[0] == 1, in kernel 'asserts', block (0, 0, 0), thread (0, 0, 0), at",
+            ),
         ],
     )
     def test_launch_ends(self, name, arguments, what):
@@ -449,7 +459,9 @@ class TestOrders:
       __pipeline_wait_prior(0);
     }
     """
-    SETTINGS = [(o, a, s) for o in ("forward", "reverse", "random") for a in ("eager", "late", "random") for s in (0, 1)]
+    SETTINGS = tuple(
+        (o, a, s) for o in ("forward", "reverse", "random") for a in ("eager", "late", "random") for s in (0, 1)
+    )
 
     def results(self, name, text=TEXT):
         kernel = tc.cuda.compile(text, name)

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from fault_cases import CASES, Case, marked
 
 HERE = Path(__file__).parent
@@ -19,7 +18,13 @@ def run_checked(script: str) -> subprocess.CompletedProcess[str]:
     """A Python program in a process of its own with TENSORCORE_CUDA=simt-check."""
     environment = {**os.environ, "TENSORCORE_CUDA": "simt-check", "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, cwd=HERE, timeout=240, check=False
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=HERE,
+        timeout=240,
+        check=False,
     )
 
 

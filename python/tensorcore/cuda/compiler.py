@@ -24,7 +24,7 @@ def _extents(kernel: str, what: str, value: Any) -> tuple[int, int, int]:
         raise TypeError(f"kernel {kernel!r}: {what} must be an int or one to three of them, got {value!r}")
     if not all(0 < p < 2**31 for p in parts):
         raise ValueError(f"kernel {kernel!r}: {what} must be positive, got {value!r}")
-    return (*parts, 1, 1)[:3]  # type: ignore[return-value]
+    return (*parts, 1, 1)[:3]
 
 
 class Kernel:
@@ -110,7 +110,8 @@ def _for_executor(
     kernels = "\n".join(f"TC_SIMT_KERNEL({i}, {e})" for i, e in enumerate(entries))
     generated = f'#include "cuda/simt/user.h"\n#line 1 "{file}"\n{parsed.rewritten()}\n#line 1 "launch"\n{kernels}\n'
     path = toolchain.build_for_executor(parsed.text, generated, file, options, checked, f"kernel {instance!r}")
-    function = ctypes.cast(getattr(_load(path), f"tc_simt_kernel_{entries.index(entry)}"), ctypes.c_void_p).value
+    symbol = getattr(_load(path), f"tc_simt_kernel_{entries.index(entry)}")
+    function = ctypes.cast(symbol, ctypes.c_void_p).value or 0
 
     def launch(shape: tuple[int, ...], shared: int, cooperative: bool, buffer: Any) -> None:
         _core.simt_launch(

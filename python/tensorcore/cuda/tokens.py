@@ -51,8 +51,7 @@ def tokenize(source: str) -> Tokens:
             kind, into = "directive", directives
         else:
             found = _TOKEN.match(source, at)
-            kind = found.lastgroup if found else None
-            kind = "string" if kind == "mark" else kind
+            kind = (found and found.lastgroup) or ""
             into = comments if kind == "comment" else code
         assert found
         text = found[0]
