@@ -18,6 +18,9 @@ constexpr int kChunk = sizeof(C) == 8   ? 2
                        : sizeof(C) == 4 ? 4
                                         : 16;
 constexpr int kChunksPerThread = 2;  // loads of both are under way before the first result
+// Blocks a multiprocessor must hold: enough to hide latency, few enough that no register is spilled.
+template <class C>
+constexpr int kBlocks = sizeof(C) == 8 ? 3 : 4;
 
 template <class C, int N>
 struct Operands {
@@ -26,7 +29,8 @@ struct Operands {
 };
 
 template <class Op, class C, int N, int V>
-__global__ void __launch_bounds__(kThreads) elementwise(Loop<N + 1> loop, Operands<C, N> operands, Params params) {
+__global__ void __launch_bounds__(kThreads, kBlocks<C>)
+    elementwise(Loop<N + 1> loop, Operands<C, N> operands, Params params) {
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * (kThreads * kChunksPerThread) + threadIdx.x;
   C in[kChunksPerThread][N][V] = {};
   std::int64_t at[kChunksPerThread][N + 1];

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kRun = 4;                         // elements per access
 constexpr int kPerBlock = kThreads * kRun * 4;  // elements of one part a block updates
+constexpr int kBlocks = 3;                      // a multiprocessor must hold: as many as no spill allows
 
 struct Entry {  // a part of the table
   OptimPart part;
@@ -142,12 +143,12 @@ struct AdamRule {
   }
 };
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks)
     sgd(const Entry* entries, int count, SgdStep settings, const OptimClock* clock) {
   update(entries, count, SgdRule{settings, *clock});
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks)
     adam(const Entry* entries, int count, AdamStep settings, const OptimClock* clock) {
   TC_SHARED(AdamStep::Factors, factors, [1]);  // two powers, computed once per block
   if (threadIdx.x == 0) factors[0] = settings.factors(*clock);
