@@ -5,7 +5,8 @@ for NVIDIA GPUs; `simt` for the executor, which runs the same kernels on the CPU
 executor with every memory access checked; `off` for none.
 """
 
-from .compiler import Kernel, compile
+from typing import TYPE_CHECKING, Any
+
 from .device import (
     DeviceProperties,
     current_device,
@@ -20,6 +21,19 @@ from .device import (
 from .memory import empty_cache, mem_get_info, memory_stats
 from .simt import simt_settings
 from .stream import Event, Stream, current_stream, stream
+
+if TYPE_CHECKING:
+    from .compiler import Kernel, compile
+
+
+def __getattr__(name: str) -> Any:
+    """The compiler comes with the first use of it: most programs have none."""
+    if name in ("Kernel", "compile"):
+        from . import compiler
+
+        return getattr(compiler, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "DeviceProperties",
