@@ -77,7 +77,8 @@ void sgd_chunk(const SgdStep& s, const OptimClock& clock, const OptimPart& part,
 }
 
 template <class T>
-void adam_chunk(const AdamStep& s, const AdamStep::Factors& f, const OptimPart& part, std::int64_t begin, std::int64_t end) {
+void adam_chunk(const AdamStep& s, const AdamStep::Factors& f, const OptimPart& part, std::int64_t begin,
+                std::int64_t end) {
   using A = Acc<T>;
   using V = simd::Vec<A>;
   T *const param = reinterpret_cast<T*>(part.param), *const mean = reinterpret_cast<T*>(part.states[0]);

@@ -100,8 +100,7 @@ struct Source {
       const T* from = reinterpret_cast<const T*>(data) + at;
       T raw[K];
 #pragma unroll
-      for (int k = 0; k < K; ++k)
-        raw[k] = k < count ? from[offset(k)] : T{};
+      for (int k = 0; k < K; ++k) raw[k] = k < count ? from[offset(k)] : T{};
 #pragma unroll
       for (int k = 0; k < K; ++k) v[k] = k < count ? value_of(raw[k]) : fill;
     });
@@ -117,8 +116,7 @@ struct Source {
       const P* from = reinterpret_cast<const P*>(reinterpret_cast<const T*>(data) + at) + share.lane;
       P p[K / kPack];
 #pragma unroll
-      for (int u = 0; u < K / kPack; ++u)
-        p[u] = u * kPack < count ? from[u * share.lanes] : P{};
+      for (int u = 0; u < K / kPack; ++u) p[u] = u * kPack < count ? from[u * share.lanes] : P{};
 #pragma unroll
       for (int k = 0; k < K; ++k) v[k] = k < count ? value_of(p[k / kPack].at[k % kPack]) : fill;
     });

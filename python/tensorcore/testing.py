@@ -119,9 +119,7 @@ def check_grads(
         # A total that does not depend on the inputs (the gradient of a linear function) has gradient 0.
         grads = autograd.grad(total, xs, allow_unused=True) if total.requires_grad else (None,) * len(xs)
     directions = [rng.standard_normal(v.shape) for v in values]
-    exact = sum(
-        float((to_float64(g) * d).sum()) for g, d in zip(grads, directions, strict=True) if g is not None
-    )
+    exact = sum(float((to_float64(g) * d).sum()) for g, d in zip(grads, directions, strict=True) if g is not None)
     with autograd.grad_mode(False):
         above, _ = scalar([v + eps * d for v, d in zip(values, directions, strict=True)], False)
         below, _ = scalar([v - eps * d for v, d in zip(values, directions, strict=True)], False)

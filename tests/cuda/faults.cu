@@ -189,7 +189,7 @@ __global__ void warp_race(const float* x, float* y) {
   int i = threadIdx.x;
   s[i] = 0;
   __syncwarp();
-  s[i] = x[i];  // at: warp_race
+  s[i] = x[i];      // at: warp_race
   y[i] = s[i ^ 1];  // with: warp_race
 }
 __global__ void warp_race_sound(const float* x, float* y) {
@@ -310,23 +310,27 @@ __global__ void deadlock_barrier_sound(float* y) {
 
 __global__ void deadlock_atomic(unsigned* flag, float* y) {
   if (threadIdx.x == 32) atomicExch(flag, 0u);
-  while (atomicAdd(flag, 0u) == 0) {}  // at: deadlock_atomic
+  while (atomicAdd(flag, 0u) == 0) {
+  }  // at: deadlock_atomic
   y[threadIdx.x] = 1;
 }
 __global__ void deadlock_atomic_sound(unsigned* flag, float* y) {
   if (threadIdx.x == 32) atomicExch(flag, 1u);
-  while (atomicAdd(flag, 0u) == 0) {}
+  while (atomicAdd(flag, 0u) == 0) {
+  }
   y[threadIdx.x] = 1;
 }
 
 __global__ void deadlock_volatile(volatile int* flag, float* y) {
   if (threadIdx.x == 32) flag[0] = 0;
-  while (flag[0] == 0) {}  // at: deadlock_volatile
+  while (flag[0] == 0) {
+  }  // at: deadlock_volatile
   y[threadIdx.x] = 1;
 }
 __global__ void deadlock_volatile_sound(volatile int* flag, float* y) {
   if (threadIdx.x == 32) flag[0] = 1;
-  while (flag[0] == 0) {}
+  while (flag[0] == 0) {
+  }
   y[threadIdx.x] = 1;
 }
 
@@ -334,13 +338,16 @@ __global__ void lock_of_a_warp(int* lock, int* y) {  // two threads of a warp wa
   int* first = lock + (threadIdx.x == 0 ? 0 : 1);
   int* second = lock + (threadIdx.x == 0 ? 1 : 0);
   if (threadIdx.x >= 2) return;
-  while (atomicCAS(first, 0, 1) != 0) {}
+  while (atomicCAS(first, 0, 1) != 0) {
+  }
   __syncwarp(3);
-  while (atomicCAS(second, 0, 1) != 0) {}  // at: lock_of_a_warp
+  while (atomicCAS(second, 0, 1) != 0) {
+  }  // at: lock_of_a_warp
   y[threadIdx.x] = 1;
 }
 __global__ void lock_of_a_warp_sound(int* lock, int* y) {
-  while (atomicCAS(lock, 0, 1) != 0) {}
+  while (atomicCAS(lock, 0, 1) != 0) {
+  }
   __threadfence();
   y[0] += 1;
   __threadfence();

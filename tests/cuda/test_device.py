@@ -67,7 +67,9 @@ class TestMoving:
         assert tc.arange(5, device="cuda").tolist() == [0, 1, 2, 3, 4]
         assert tc.arange(10, 0, -3, device="cuda").tolist() == [10, 7, 4, 1]
         assert tc.eye(2, device="cuda").tolist() == [[1, 0], [0, 1]]
-        np.testing.assert_array_equal(np.asarray(tc.linspace(0, 1, 7, device="cuda").cpu()), np.asarray(tc.linspace(0, 1, 7)))
+        np.testing.assert_array_equal(
+            np.asarray(tc.linspace(0, 1, 7, device="cuda").cpu()), np.asarray(tc.linspace(0, 1, 7))
+        )
         assert tc.asarray([1.5, 2.5], device="cuda").tolist() == [1.5, 2.5]
 
     def test_pickle_and_deepcopy(self):
@@ -156,7 +158,9 @@ class TestDevices:
             tc.cuda.synchronize("cpu")
 
     def test_absence_has_a_reason(self):
-        code = "import tensorcore as tc\nprint(tc.cuda.is_available(), tc.cuda.device_count())\ntc.ones(2, device='cuda')"
+        code = (
+            "import tensorcore as tc\nprint(tc.cuda.is_available(), tc.cuda.device_count())\ntc.ones(2, device='cuda')"
+        )
         result = run(code, TENSORCORE_CUDA="off")
         assert result.stdout.split() == ["False", "0"]
         assert "RuntimeError: device: 'cuda' is not available: TENSORCORE_CUDA=off" in result.stderr

@@ -56,17 +56,14 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
         else:
             x = _copy(obj) if copy else obj
         return x if device is None else to_device(x, device)
-    x = _from_cuda_interface(obj) if hasattr(obj, "__cuda_array_interface__") else None
-    if x is not None:  # sharing a GPU's memory: dtype and copies as for tensors
-        return asarray(x, dtype=dtype, device=device, copy=copy)
+    if hasattr(obj, "__cuda_array_interface__") and not hasattr(obj, "__dlpack__"):
+        return asarray(_from_cuda_interface(obj), dtype=dtype, device=device, copy=copy)
     x = _core.asarray(obj, dtype, copy)
     return x if device is None else to_device(x, device)
 
 
-def _from_cuda_interface(obj: Any) -> Tensor | None:
-    """A tensor over the memory of an object that has the CUDA array interface; None if DLPack serves it."""
-    if hasattr(obj, "__dlpack__"):
-        return None
+def _from_cuda_interface(obj: Any) -> Tensor:
+    """A tensor over the memory of an object that has the CUDA array interface."""
     seen = obj.__cuda_array_interface__
     names = {"|b1": "bool", "|u1": "uint8", "|i1": "int8", "<i2": "int16", "<i4": "int32", "<i8": "int64"}
     names |= {"<f2": "float16", "<f4": "float32", "<f8": "float64"}

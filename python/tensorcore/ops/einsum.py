@@ -17,7 +17,8 @@ from .shape import broadcast_to, permute_dims, reshape
 def _diagonal_rule(g: Any, x_shape: tuple[int, ...], i: int, j: int) -> Any:
     """Back onto the diagonal of axes i < j, zero elsewhere."""
     n = x_shape[i]
-    hot = reshape(eye(n, dtype=_core.bool, device=g.device), tuple(n if a in (i, j) else 1 for a in range(len(x_shape))))
+    extents = tuple(n if a in (i, j) else 1 for a in range(len(x_shape)))
+    hot = reshape(eye(n, dtype=_core.bool, device=g.device), extents)
     return where(hot, reshape(g, (*x_shape[:j], 1, *x_shape[j + 1 :])), 0)
 
 

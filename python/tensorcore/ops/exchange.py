@@ -51,7 +51,7 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
             "__array__: the tensor requires grad and NumPy would lose its gradient; convert tensor.detach() instead"
         )
     if self.device.type != "cpu":
-        raise TypeError(f"__array__: the tensor is on '{self.device}', not on the CPU; convert tensor.to('cpu') instead")
+        raise TypeError(f"__array__: the tensor is on '{self.device}'; convert tensor.to('cpu') instead")
     if self.dtype is _core.bfloat16:
         raise TypeError("__array__: NumPy has no bfloat16; convert with .astype(tc.float32) first")
     shared = np.asarray(memoryview(self))
