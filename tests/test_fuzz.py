@@ -1,6 +1,7 @@
 """Random arguments, valid and invalid, to every public function: a result or a clear exception, never a crash."""
 
 import inspect
+import os
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ import tensorcore as tc
 CLEAR = (ValueError, TypeError, IndexError, RuntimeError, OverflowError, MemoryError, BufferError)
 UNCLEAR = (NotImplementedError, RecursionError, UnboundLocalError)
 
+# Mostly the CPU, so that calls succeed; with TENSORCORE_FUZZ_DEVICE=cuda mostly `cuda`. Some calls mix the two.
+MAIN = os.environ.get("TENSORCORE_FUZZ_DEVICE", "cpu")
+PLACES = [MAIN] * 9 + ["cuda" if MAIN == "cpu" else "cpu"]
 DTYPES = [tc.bool, tc.uint8, tc.int8, tc.int16, tc.int32, tc.int64, tc.float16, tc.bfloat16, tc.float32, tc.float64]
 SKIPPED = {
     "value_and_grad", "grad", "enable_grad", "no_grad",  # take functions: tests/autograd
@@ -41,7 +45,7 @@ def tensors(draw):
     special = draw(st.sampled_from([None, np.nan, np.inf, -np.inf, 0.0]))
     if special is not None and values.size and dtype.kind == "float":
         values.flat[0] = special
-    x = tc.asarray(values).astype(dtype)
+    x = tc.asarray(values).astype(dtype).to(draw(st.sampled_from(PLACES)))
     layout = draw(st.sampled_from(["plain", "plain", "transposed", "flipped", "broadcast"]))
     if layout == "transposed":
         x = x.permute_dims(tuple(reversed(range(x.ndim))))

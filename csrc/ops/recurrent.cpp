@@ -42,8 +42,9 @@ Sizes check_layer(const std::string& op, Cell cell, const Array& x, const Array&
     check_value(lengths->shape() == Dims{s.batch}, op, ": lengths must have shape ", Dims{s.batch}, ", got ",
                 lengths->shape());
     check_value(lengths->is_contiguous(), op, ": lengths must be contiguous");
+    const Array seen = on_host(*lengths);
     for (std::int64_t b = 0; b < s.batch; ++b) {
-      const std::int64_t n = lengths->data<std::int64_t>()[b];
+      const std::int64_t n = seen.data<std::int64_t>()[b];
       check_value(n >= 1 && n <= s.steps, op, ": lengths must lie in [1, ", s.steps, "], got ", n, " in row ", b);
     }
   }

@@ -8,7 +8,7 @@ namespace tc::ops {
 namespace {
 
 // The value of a 0-d int64 array.
-std::int64_t read(const Array& x) { return *x.data<std::int64_t>(); }
+std::int64_t read(const Array& x) { return *on_host(x).data<std::int64_t>(); }
 
 }  // namespace
 
