@@ -349,8 +349,9 @@ void access(const void* address, std::size_t bytes, std::size_t alignment, Acces
   const auto args = reinterpret_cast<std::uintptr_t>(launch->args);
   if (at >= args && at + bytes <= args + launch->args_bytes) return;
   const bool reads = kind == Access::read || kind == Access::atomic_read;
-  const bool is_atomic = kind == Access::atomic || kind == Access::atomic_read;
-  const char* verb = reads ? "read" : kind == Access::write ? "write" : "atomic access";
+  const bool stores = kind == Access::write || kind == Access::atomic_write;  // whatever was there before
+  const bool is_atomic = kind != Access::read && kind != Access::write;
+  const char* verb = reads ? "read" : stores ? "write" : "atomic access";
   const auto place = [&] { return pc ? describe_place(pc) : describe_place(*where); };
   const auto wrong = [&](const char* rule, const std::string& detail) {
     fault_text(std::string(rule) + " " + verb + " of " + count_text(bytes) + " at " + detail, place());
@@ -382,7 +383,7 @@ void access(const void* address, std::size_t bytes, std::size_t alignment, Acces
 
   std::uint8_t* const known = &region->known[at - region->begin];
   Cell* const cells = region->cells_of(at, bytes);
-  if (kind != Access::write)
+  if (!stores)
     for (std::size_t i = 0; i < bytes; ++i)
       if (known[i] == kUnknown) wrong("uninitialised", describe(at + i, home) + ", which nothing has written");
   for (std::size_t i = 0; i < bytes; ++i)
@@ -459,13 +460,13 @@ namespace tc::simt::checker {
 
 void volatile_access(const void* address, std::size_t bytes, bool writes, const void* program_counter) {
   if (!worker || !worker->lane || worker->lane->fiber->holds(address)) return;
-  access(address, bytes, bytes, writes ? Access::atomic : Access::atomic_read, program_counter, nullptr);
+  access(address, bytes, bytes, writes ? Access::atomic_write : Access::atomic_read, program_counter, nullptr);
   synchronises(address, !writes, writes);
   if (writes)
     progress();
   else {
     worker->lane->spins_at = program_counter;
-    spins(address, "a volatile variable to change", Where{});
+    spins("a volatile variable to change", Where{});
   }
 }
 

@@ -36,7 +36,7 @@ void becomes_known(const void* shared, std::size_t bytes);  // the copy has arri
 // ---- accesses
 // ----------------------------------------------------------------------------------------------------------
 
-enum class Access { read, write, atomic, atomic_read };
+enum class Access { read, write, atomic, atomic_read, atomic_write };
 // By the running lane. Ends the launch with a report when it is wrong.
 void access(const void* address, std::size_t bytes, std::size_t alignment, Access kind, const void* program_counter,
             const Where* where);

@@ -212,13 +212,15 @@ void grid_barrier(Where where) {
 }
 
 void poll(const char* what, Where where) { scheduler().yield(what, where); }
-void spins(const void* address, const char* what, Where where) {
+void spins(const char* what, Where where) {
   Lane& me = *scheduler().lane;
-  me.spins = me.spins_on == address ? me.spins + 1 : 0;
-  me.spins_on = address;
-  if (me.spins >= 8) poll(what, where);
+  if (++me.spins >= 8) scheduler().yield(what, where, true);
 }
-void progress() { scheduler().note_progress(); }
+void progress() {
+  Scheduler& s = scheduler();
+  if (s.lane) s.lane->spins = 0;
+  s.note_progress();
+}
 
 // ---- what the collectives compute -----------------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ template <class T, class Change>
   if (changed)
     progress();
   else
-    spins(address, "an atomic operation to find something else", where);
+    spins("an atomic operation to find something else", where);
   return old;
 }
 
@@ -310,5 +310,5 @@ TC_SIMT_INLINE unsigned __byte_perm(unsigned x, unsigned y, unsigned selector) {
   for (int i = 0; i < 4; ++i) out |= static_cast<unsigned>(bytes >> (8 * (selector >> (4 * i) & 7)) & 0xff) << (8 * i);
   return out;
 }
-TC_SIMT_INLINE void __nanosleep(unsigned, TC_SIMT_WHERE) { ::tc::simt::poll("what it sleeps for", where); }
+TC_SIMT_INLINE void __nanosleep(unsigned, TC_SIMT_WHERE) { ::tc::simt::spins("what it sleeps for", where); }
 [[noreturn]] TC_SIMT_INLINE void __trap(TC_SIMT_WHERE) { ::tc::simt::fault("__trap() was called", where); }

@@ -27,9 +27,8 @@ struct Lane {
   const char* waits_for = nullptr;  // in words, null while it runs or is ready to
   Where where;                      // of the call it waits in
   int result = 0;                   // of a barrier with a predicate
-  const void* spins_on = nullptr;   // memory it looked at last without finding it changed
-  std::uint32_t spins = 0;          // how often in a row
-  const void* spins_at = nullptr;   // where, if that was a volatile access: they have no `where`
+  std::uint32_t spins = 0;          // looks at memory in a row that may be those of a loop that waits
+  const void* spins_at = nullptr;   // where, if the last was a volatile access: they have no `where`
   bool exited = false, started = false;
 
   std::uint32_t lane() const { return rank % 32; }
@@ -99,8 +98,9 @@ TC_SIMT_API void cluster_wait(Where where);
 // Gives other lanes a turn; a lane that calls it in a loop waits for something another thread does. Raises a deadlock
 // fault when nothing can happen any more. `what` says what it waits for.
 TC_SIMT_API void poll(const char* what, Where where);
-// A lane looked at `address` and went on: polls if it did so many times in a row, because it waits in a loop then.
-TC_SIMT_API void spins(const void* address, const char* what, Where where);
+// A lane looked at memory that others may change, and changed nothing: polls if it did so many times in a row, since it
+// may wait in a loop.
+TC_SIMT_API void spins(const char* what, Where where);
 // Tells the executor that something happened that a polling lane may wait for.
 TC_SIMT_API void progress();
 

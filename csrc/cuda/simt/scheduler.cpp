@@ -243,6 +243,7 @@ void Scheduler::set_up(Launch& launch, std::uint64_t first, unsigned count) {
   next_lane_ = 0;
   alive_ = lanes;
   idle_polls_ = 0;
+  patient_ = false;
   stopped_ = false;
   begin_lane_ = false;
 }
@@ -336,7 +337,7 @@ void Scheduler::make_ready(Lane& woken) {
     ready_head_ = 0;
   }
   ready_.push_back(&woken);
-  idle_polls_ = 0;
+  note_progress();
 }
 
 void Scheduler::switch_to_next() {
@@ -361,15 +362,22 @@ void Scheduler::switch_to_next() {
 void Scheduler::suspend(const char* waits_for, Where where) {
   lane->waits_for = waits_for;
   lane->where = where;
+  lane->spins = 0;
   switch_to_next();
 }
 
-void Scheduler::yield(const char* waits_for, Where where) {
+void Scheduler::yield(const char* waits_for, Where where, bool maybe) {
+  using Clock = std::chrono::steady_clock;
   lane->waits_for = waits_for;
   lane->where = where;
   begin_lane_ = next_lane_ < team_.lanes.size();  // what it waits for may be the work of one that has not begun
-  // Every lane that is left polls, each has asked several times, and nothing happened in between.
-  if (++idle_polls_ > 32 * std::uint64_t{alive_} + 64) {
+  // Every lane that is left polls, each has asked several times, and nothing happened in between. Where one may have
+  // been at work all the same, a second must have passed, too.
+  if (idle_polls_ == 0) idle_since_ = Clock::now();
+  patient_ |= maybe;
+  const std::uint64_t few = 32 * std::uint64_t{alive_} + 64, many = std::max<std::uint64_t>(few, 1 << 20);
+  if (++idle_polls_ % few == 0 && launch().parallel) std::this_thread::yield();
+  if (idle_polls_ > (patient_ ? many : few) && (!patient_ || Clock::now() - idle_since_ > std::chrono::seconds(1))) {
     const bool can_run = begin_lane_ || std::any_of(ready_.begin() + static_cast<std::ptrdiff_t>(ready_head_),
                                                     ready_.end(), [](const Lane* l) { return !l->waits_for; });
     const Drain finish_one = drain.load();
@@ -433,7 +441,7 @@ void Scheduler::stop(std::string report) {
 void Scheduler::finish_lane() {
   Lane& done = *lane;
   --alive_;
-  idle_polls_ = 0;
+  note_progress();
   Warp& warp = *done.warp;
   warp.exited |= 1u << done.lane();
   ++done.block->exited;

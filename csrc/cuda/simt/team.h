@@ -114,9 +114,11 @@ class Scheduler : public Worker {
   // Stops the running lane until make_ready().
   void suspend(const char* waits_for, Where where);
   void make_ready(Lane& lane);
-  void yield(const char* waits_for, Where where);  // lets others run first
+  // Lets others run first. `maybe`: it is only likely that the lane waits.
+  void yield(const char* waits_for, Where where, bool maybe = false);
   void note_progress() {
     idle_polls_ = 0;
+    patient_ = false;
     if (is_stuck_) set_stuck(false);
   }
   [[noreturn]] void stop(std::string report);  // ends the team's run with an error
@@ -149,6 +151,8 @@ class Scheduler : public Worker {
   std::size_t ready_head_ = 0;
   std::uint32_t next_lane_ = 0, alive_ = 0;
   std::uint64_t idle_polls_ = 0;
+  std::chrono::steady_clock::time_point idle_since_;
+  bool patient_ = false;  // a lane that polled since then may have been at work
   bool is_stuck_ = false;
   std::chrono::steady_clock::time_point stuck_since_;
   Trap trap_;

@@ -138,6 +138,8 @@ def build_for_executor(
     flags = ["-std=c++20", "-fPIC", "-fvisibility=hidden", "-Wno-psabi", "-Wno-unknown-pragmas"]
     flags += ["-fno-math-errno", "-ffp-contract=fast", f"-I{include_directory()}"]
     flags.append(f"-I{include_directory() / 'cuda' / 'simt' / 'include'}")
+    if not _core.cuda_built():
+        flags.append("-DTENSORCORE_TLS_FIXED=1")  # as the module was compiled: csrc/core/tls.h
     if checked:
         # Every access is announced to the executor; ThreadSanitizer itself is not linked.
         flags += ["-O1", "-g1", "-fsanitize=thread", "-DTC_CUDA_BACKEND=simt_check"]
