@@ -20,7 +20,7 @@ constexpr int kChunk = sizeof(C) == 8   ? 2
 constexpr int kChunksPerThread = 2;  // loads of both are under way before the first result
 // Blocks a multiprocessor must hold: enough to hide latency, few enough that no register is spilled.
 template <class C>
-constexpr int kBlocks = sizeof(C) == 8 ? 3 : 4;
+constexpr int kBlocks = sizeof(C) == 4 ? 4 : 3;
 
 template <class C, int N>
 struct Operands {

@@ -61,6 +61,7 @@ struct Loop {
       std::uint32_t r = outer ? per_row.divide(i) : 0;
       column = static_cast<std::int64_t>(i - r * static_cast<std::uint32_t>(chunks_per_row)) * chunk;
       for (int k = 0; k < N; ++k) at[k] = column * step[k];
+#pragma unroll 1  // a third less code: there are as many kernels as elementwise ops
       for (int axis = outer - 1; axis >= 0; --axis) {
         const std::uint32_t next = extents[axis].divide(r), place = r - next * extents[axis].value;
         for (int k = 0; k < N; ++k) at[k] += place * strides[k][axis];
@@ -70,6 +71,7 @@ struct Loop {
       row = index / chunks_per_row;
       column = (index - row * chunks_per_row) * chunk;
       for (int k = 0; k < N; ++k) at[k] = column * step[k];
+#pragma unroll 1
       for (int axis = outer - 1; axis >= 0; --axis) {
         const std::int64_t next = row / wide_extents[axis], place = row - next * wide_extents[axis];
         for (int k = 0; k < N; ++k) at[k] += place * strides[k][axis];
