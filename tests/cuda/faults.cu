@@ -310,8 +310,8 @@ __global__ void deadlock_barrier_sound(float* y) {
 
 __global__ void deadlock_atomic(unsigned* flag, float* y) {
   if (threadIdx.x == 32) atomicExch(flag, 0u);
-  while (atomicAdd(flag, 0u) == 0) {
-  }  // at: deadlock_atomic
+  while (atomicAdd(flag, 0u) == 0) {  // at: deadlock_atomic
+  }
   y[threadIdx.x] = 1;
 }
 __global__ void deadlock_atomic_sound(unsigned* flag, float* y) {
@@ -323,8 +323,8 @@ __global__ void deadlock_atomic_sound(unsigned* flag, float* y) {
 
 __global__ void deadlock_volatile(volatile int* flag, float* y) {
   if (threadIdx.x == 32) flag[0] = 0;
-  while (flag[0] == 0) {
-  }  // at: deadlock_volatile
+  while (flag[0] == 0) {  // at: deadlock_volatile
+  }
   y[threadIdx.x] = 1;
 }
 __global__ void deadlock_volatile_sound(volatile int* flag, float* y) {
@@ -341,8 +341,8 @@ __global__ void lock_of_a_warp(int* lock, int* y) {  // two threads of a warp wa
   while (atomicCAS(first, 0, 1) != 0) {
   }
   __syncwarp(3);
-  while (atomicCAS(second, 0, 1) != 0) {
-  }  // at: lock_of_a_warp
+  while (atomicCAS(second, 0, 1) != 0) {  // at: lock_of_a_warp
+  }
   y[threadIdx.x] = 1;
 }
 __global__ void lock_of_a_warp_sound(int* lock, int* y) {
