@@ -71,8 +71,7 @@ __global__ void __launch_bounds__(kThreads) sum_columns(const SumInputs<C> s) {
   if (lane > 1 || parameter >= s.parameters) return;
   C total = sums[lane][0][column];  // lane 0 adds up weights, lane 1 biases
   for (int l = 1; l < kLanes; ++l) total += sums[lane][l][column];
-  C* const to = lane == 0 ? s.dweight : s.dbias;  // on a line of its own: GCC 12 drops the index's first term otherwise
-  to[blockIdx.y * s.chunk_stride + parameter] = total;
+  (lane == 0 ? s.dweight : s.dbias)[blockIdx.y * s.chunk_stride + parameter] = total;
 }
 
 // inner > 1: a block takes one parameter, whose elements lie in runs of `inner`.

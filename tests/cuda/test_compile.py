@@ -582,3 +582,17 @@ class TestMachineCode:
 def test_signature():
     assert str(inspect.signature(tc.cuda.compile)).startswith("(source: ")
     assert shutil.which("g++") is None or toolchain.host_compiler()
+
+
+def test_block_index_inside_a_chosen_pointers_index():
+    """g++ 12 loses the index's first term here when blockIdx is an object returned by value."""
+    source = """
+__global__ void mark(float* a, float* b, long long stride, bool first) {
+  (first ? a : b)[blockIdx.y * stride + threadIdx.x] = blockIdx.y + 1;
+}
+"""
+    kernel = tc.cuda.compile(source, "mark")
+    a, b = tc.zeros(6, device="cuda"), tc.zeros(6, device="cuda")
+    kernel((1, 3), 2, a, b, 2, True)
+    kernel((1, 3), 2, a, b, 2, False)
+    assert a.tolist() == b.tolist() == [1, 1, 2, 2, 3, 3]

@@ -348,6 +348,11 @@ void access(const void* address, std::size_t bytes, std::size_t alignment, Acces
   const auto at = reinterpret_cast<std::uintptr_t>(address);
   const auto args = reinterpret_cast<std::uintptr_t>(launch->args);
   if (at >= args && at + bytes <= args + launch->args_bytes) return;
+  const auto inside = [&](const auto& records) {  // threadIdx and its kin lie in them
+    const auto begin = reinterpret_cast<std::uintptr_t>(records.data());
+    return at >= begin && at < begin + records.size() * sizeof records[0];
+  };
+  if (kind == Access::read && (inside(me.block->team->lanes) || inside(me.block->team->blocks))) return;
   const bool reads = kind == Access::read || kind == Access::atomic_read;
   const bool stores = kind == Access::write || kind == Access::atomic_write;  // whatever was there before
   const bool is_atomic = kind != Access::read && kind != Access::write;

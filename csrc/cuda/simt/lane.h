@@ -45,18 +45,19 @@ struct ThreadLayout {  // the first members of a block
   dim3 block, grid;
 };
 
-// threadIdx and its kin. In instrumented kernels they are calls to plain code, so that reading them is not taken for an
-// access of the kernel's.
+// threadIdx and its kin. In instrumented kernels they are calls to plain code, so that finding them is not taken for an
+// access of the kernel's (the checker knows the lanes and blocks themselves). References, because g++ 12 miscompiles
+// (c ? p : q)[blockIdx.y * n] where blockIdx is an object returned by value: one branch loses it.
 #if defined(__SANITIZE_THREAD__)
 #define TC_SIMT_LAYOUT [[gnu::noinline]] __attribute__((no_sanitize("thread"))) static
 #else
 #define TC_SIMT_LAYOUT [[gnu::always_inline]] inline
 #endif
 TC_SIMT_LAYOUT const ThreadLayout& layout() { return *reinterpret_cast<const ThreadLayout*>(worker->lane->block); }
-[[maybe_unused]] TC_SIMT_LAYOUT uint3 thread_index() { return worker->lane->thread; }
-[[maybe_unused]] TC_SIMT_LAYOUT uint3 block_index() { return layout().index; }
-[[maybe_unused]] TC_SIMT_LAYOUT dim3 block_extents() { return layout().block; }
-[[maybe_unused]] TC_SIMT_LAYOUT dim3 grid_extents() { return layout().grid; }
+[[maybe_unused]] TC_SIMT_LAYOUT const uint3& thread_index() { return worker->lane->thread; }
+[[maybe_unused]] TC_SIMT_LAYOUT const uint3& block_index() { return layout().index; }
+[[maybe_unused]] TC_SIMT_LAYOUT const dim3& block_extents() { return layout().block; }
+[[maybe_unused]] TC_SIMT_LAYOUT const dim3& grid_extents() { return layout().grid; }
 [[maybe_unused]] TC_SIMT_LAYOUT int lane_number() { return static_cast<int>(worker->lane->rank % 32); }
 
 // ---- collectives ---------------------------------------------------------------------------------------------------
