@@ -115,3 +115,17 @@ def test_size_zero(op: Op, device: str) -> None:
 def test_error_text(call, exception, text) -> None:
     with pytest.raises(exception, match=f"^{re.escape(text)}$"):
         call()
+
+
+@pytest.mark.skipif(tc._core.cuda_backend() not in ("simt", "simt-check"), reason="needs the executor")
+@pytest.mark.parametrize("op", [pytest.param(op, id=f"{op.id}-cuda") for op in ROWS if "cuda" in devices(op)])
+def test_same_bits_in_any_order(op: Op) -> None:
+    """Whatever CUDA leaves open, the order of threads and the moment of asynchronous copies, changes nothing."""
+    for dtype in {op.dtypes[0], op.dtypes[-1]}:
+        for layout in ("contiguous", "transposed") if op.layouts else ("contiguous",):
+            seen = set()
+            for order, copies in (("forward", "eager"), ("reverse", "late"), ("random", "random")):
+                with tc.cuda.simt_settings(order=order, async_copies=copies, seed=3):
+                    outputs = as_tuple(op.call(*make_inputs(op, dtype, layout, "cuda")))
+                    seen.add(tuple(bytes(tc._core.as_bytes(g.detach())) for g in outputs))
+            assert len(seen) == 1
