@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "core/philox.h"
 
@@ -86,6 +87,24 @@ struct Interval {
     return value < last ? value : last;
   }
 };
+
+// The largest T below `high` (or `low`, in an empty interval) as a float, for T narrower than float: rounding a number
+// below `high` to T may reach it. Infinity for other T, which Interval serves.
+template <class T>
+float last_below(double low, double high) {
+  if constexpr (sizeof(T) >= sizeof(float)) {
+    return std::numeric_limits<float>::infinity();
+  } else {
+    if (!(low < high)) return static_cast<float>(low);
+    T value(static_cast<float>(high));
+    if (static_cast<double>(static_cast<float>(value)) < high) return static_cast<float>(value);
+    if (static_cast<float>(value) == 0)
+      value.bits = 0x8001;
+    else
+      value.bits = static_cast<std::uint16_t>(value.bits & 0x8000 ? value.bits + 1 : value.bits - 1);
+    return static_cast<float>(value);
+  }
+}
 
 // Uniform integers in [0, span) without bias: the high half of bits * span, where those low halves are rejected that
 // would give some results one more chance than others (Lemire, "Fast random integer generation in an interval", 2019).

@@ -55,25 +55,13 @@ inline auto word_of(const Tile& tile, std::int64_t i) {
     return word_32(tile, i);
 }
 
-// The largest T below `high`, for T narrower than float: rounding a number below `high` may reach it.
-template <class T>
-float last_below(double high) {
-  T value(static_cast<float>(high));
-  if (static_cast<double>(static_cast<float>(value)) < high) return static_cast<float>(value);
-  if (static_cast<float>(value) == 0)
-    value.bits = 0x8001;
-  else
-    value.bits = static_cast<std::uint16_t>(value.bits & 0x8000 ? value.bits + 1 : value.bits - 1);
-  return static_cast<float>(value);
-}
-
 void uniform(Stream stream, double low, double high, Array& out) {
   dispatch(Floats{}, out.dtype(), [&]<class T>() {
     using W = Wide<T>;
     const Interval<W> interval(static_cast<W>(low), static_cast<W>(high));
     T* const to = out.data<T>();
     [[maybe_unused]] W last = 0;
-    if constexpr (!std::is_same_v<T, W>) last = low < high ? last_below<T>(high) : static_cast<W>(low);
+    if constexpr (!std::is_same_v<T, W>) last = random::last_below<T>(low, high);
     for_tiles(stream, out.size(), kPerTile<W>, [&](const Tile& tile, std::int64_t first, std::int64_t n) {
       W values[kPerTile<W>];
       for (std::int64_t i = 0; i < kPerTile<W>; ++i) values[i] = interval(random::uniform(word_of<W>(tile, i)));

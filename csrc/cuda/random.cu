@@ -67,29 +67,12 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// The largest T below `high`, for T narrower than float: rounding a number below `high` may reach it.
-template <class T>
-Wide<T> last_below(double low, double high) {
-  if constexpr (std::is_same_v<T, Wide<T>>) {
-    return std::numeric_limits<T>::infinity();  // the interval sees to it
-  } else {
-    if (!(low < high)) return static_cast<float>(low);
-    T value(static_cast<float>(high));
-    if (static_cast<double>(static_cast<float>(value)) < high) return static_cast<float>(value);
-    if (static_cast<float>(value) == 0)
-      value.bits = 0x8001;
-    else
-      value.bits = static_cast<std::uint16_t>(value.bits & 0x8000 ? value.bits + 1 : value.bits - 1);
-    return static_cast<float>(value);
-  }
-}
-
 void uniform(Stream stream, double low, double high, Array& out) {
   dispatch(Floats{}, out.dtype(), [&]<class T>() {
     using W = Wide<T>;
     launch<uniform_elements<T>>({blocks_for<W>(out.size()), kThreads}, stream,
-                                Interval<W>(static_cast<W>(low), static_cast<W>(high)), last_below<T>(low, high),
-                                out.data<T>(), out.size());
+                                Interval<W>(static_cast<W>(low), static_cast<W>(high)),
+                                static_cast<Wide<T>>(random::last_below<T>(low, high)), out.data<T>(), out.size());
   });
 }
 
