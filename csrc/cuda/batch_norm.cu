@@ -15,19 +15,10 @@ constexpr int kThreads = 256, kHeld = 8;  // elements per thread
 
 // Mean and (not corrected) variance in one pass.
 template <class C>
-struct MeanAndVariance {
-  using Element = C;
-  using State = Moments;
+struct MeanAndVariance : FoldMoments<C> {
   Sink mean;
 
-  TC_DEVICE C fill() const { return C(0); }
-  TC_DEVICE State identity() const { return {0, 0, 0}; }
-  template <int K, class Index>
-  TC_DEVICE void add(State& state, const C (&v)[K], int count, Index&&) const {
-    state = combine_moments(state, moments_of(v, count));
-  }
-  TC_DEVICE State combine(const State& a, const State& b) const { return combine_moments(a, b); }
-  TC_DEVICE void store(const Sink& variance, std::int64_t at, const State& s) const {
+  TC_DEVICE void store(const Sink& variance, std::int64_t at, const Moments& s) const {
     mean.put(at, static_cast<C>(s.mean));
     variance.put(at, static_cast<C>(s.squares / s.count));
   }
@@ -109,7 +100,8 @@ void channel_norm(const ChannelNorm& plan, const Array& x, const OptionalArray& 
   dispatch(WideFloats{}, mean.dtype(), [&]<class C>() {
     if (plan.training) {
       const Dims shape{plan.batch, plan.channels, plan.inner};
-      reduce(x.view(shape, row_major_strides(shape)), variance.view(shape, {0, 1, 0}), MeanAndVariance<C>{Sink(mean)});
+      reduce(x.view(shape, row_major_strides(shape)), variance.view(shape, {0, 1, 0}),
+             MeanAndVariance<C>{{}, Sink(mean)});
     }
     write_channels<C, false>(plan, x, x, y, mean, variance, data_of<C>(weight), data_of<C>(bias), nullptr, nullptr);
   });

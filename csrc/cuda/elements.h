@@ -4,6 +4,7 @@
 #pragma once
 #include "core/array.h"
 #include "cuda/device/memory.h"
+#include "cuda/stored.h"
 
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
@@ -24,21 +25,6 @@ struct Share {
 };
 
 namespace detail {
-template <class C>
-struct InMemory;  // what C is read from
-template <>
-struct InMemory<float> {
-  using types = Types<float, half, bfloat16>;
-};
-template <>
-struct InMemory<double> {
-  using types = Types<double>;
-};
-template <>
-struct InMemory<std::int64_t> {
-  using types = Types<std::uint8_t, std::int8_t, std::int16_t, std::int32_t, std::int64_t>;
-};
-
 template <class First, class... Rest, class Body>
 TC_DEVICE void with_type(Types<First, Rest...>, DType dtype, Body&& body) {
   if constexpr (sizeof...(Rest) == 0)
@@ -55,8 +41,7 @@ using Pointee = std::remove_const_t<std::remove_pointer_t<T>>;
 // Can elements of `dtype` be read as C without a conversion on the way?
 template <class C>
 bool is_readable(DType dtype) {
-  return (std::is_same_v<C, std::int64_t> && dtype == DType::boolean) ||
-         contains(typename detail::InMemory<C>::types{}, dtype);
+  return (std::is_same_v<C, std::int64_t> && dtype == DType::boolean) || contains(typename Stored<C>::types{}, dtype);
 }
 // log2 of the number of elements in 16 bytes, at most `most`.
 inline int log2_pack(DType dtype, int most) {
@@ -80,7 +65,7 @@ struct Source {
   // The K elements of `share` from element `at` on. All exist, and packs are aligned to their size.
   template <int K, bool kOnce = true>
   TC_DEVICE void packs(C (&v)[K], std::int64_t at, const Share& share) const {
-    detail::with_type(typename detail::InMemory<C>::types{}, dtype, [&](auto type) {
+    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
       using T = detail::Pointee<decltype(type)>;
       constexpr int kPack = 16 / sizeof(T) < K ? 16 / sizeof(T) : K;
       using P = Pack<T, kPack>;
@@ -95,7 +80,7 @@ struct Source {
   // Element at + offset(k) for k < count, `fill` for the others.
   template <int K, class Offset>
   TC_DEVICE void gather(C (&v)[K], int count, C fill, std::int64_t at, Offset&& offset) const {
-    detail::with_type(typename detail::InMemory<C>::types{}, dtype, [&](auto type) {
+    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
       using T = detail::Pointee<decltype(type)>;
       const T* from = reinterpret_cast<const T*>(data) + at;
       T raw[K];
@@ -109,7 +94,7 @@ struct Source {
   template <int K>
   TC_DEVICE void row(C (&v)[K], std::int64_t at, int count, const Share& share, C fill) const {
     if (share.log2_pack == 0) return gather(v, count, fill, at + share.lane, [&](int k) { return k * share.lanes; });
-    detail::with_type(typename detail::InMemory<C>::types{}, dtype, [&](auto type) {
+    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
       using T = detail::Pointee<decltype(type)>;
       constexpr int kPack = 16 / sizeof(T) < K ? 16 / sizeof(T) : K;
       using P = Pack<T, kPack>;
@@ -150,14 +135,14 @@ struct Sink {
   // Integers keep their low bits.
   template <class C>
   TC_DEVICE void put(std::int64_t at, C value) const {
-    detail::with_type(typename detail::InMemory<C>::types{}, dtype, [&](auto type) {
+    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
       using T = detail::Pointee<decltype(type)>;
       reinterpret_cast<T*>(data)[at] = static_cast<T>(value);
     });
   }
   template <class C, int K>
   TC_DEVICE void row(const C (&v)[K], std::int64_t at, int count, const Share& share) const {
-    detail::with_type(typename detail::InMemory<C>::types{}, dtype, [&](auto type) {
+    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
       using T = detail::Pointee<decltype(type)>;
       constexpr int kPack = 16 / sizeof(T) < K ? 16 / sizeof(T) : K;
       using P = Pack<T, kPack>;

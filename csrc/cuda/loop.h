@@ -5,6 +5,7 @@
 #include "core/array.h"
 #include "cuda/device/launch.h"
 #include "cuda/device/memory.h"
+#include "cuda/stored.h"
 #include "ops/loop_plan.h"
 
 namespace tc::cuda {
@@ -135,26 +136,6 @@ TC_DEVICE void store_some(const C (&values)[V], void* data, std::int64_t at, std
   for (int i = 0; i < V; ++i)
     if (i < count) static_cast<T*>(data)[at + i * step] = convert<T>(values[i]);
 }
-
-// The dtypes in memory that a kernel computing in C reads and writes; others are converted by a copy first.
-template <class C>
-struct Stored;
-template <>
-struct Stored<float> {
-  using types = Types<float, half, bfloat16>;
-};
-template <>
-struct Stored<double> {
-  using types = Types<double>;
-};
-template <>
-struct Stored<std::int64_t> {
-  using types = Ints;
-};
-template <>
-struct Stored<bool> {
-  using types = Bool;
-};
 
 // dispatch() for kernels: the same choice in every thread.
 template <class... Ts, class Body>

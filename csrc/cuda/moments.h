@@ -42,5 +42,20 @@ TC_DEVICE Moments moments_of(const C (&v)[K], int count) {
   return {static_cast<double>(guess) + shift, squares < 0 ? 0 : squares, n};  // NaN stays
 }
 
+// What reductions to moments have in common: all but what they store.
+template <class C>
+struct FoldMoments {
+  using Element = C;
+  using State = Moments;
+
+  TC_DEVICE C fill() const { return C(0); }
+  TC_DEVICE State identity() const { return {0, 0, 0}; }
+  template <int K, class Index>
+  TC_DEVICE void add(State& state, const C (&v)[K], int count, Index&&) const {
+    state = combine_moments(state, moments_of(v, count));
+  }
+  TC_DEVICE State combine(const State& a, const State& b) const { return combine_moments(a, b); }
+};
+
 }  // namespace TC_CUDA_BACKEND
 }  // namespace tc::cuda

@@ -9,20 +9,11 @@ inline namespace TC_CUDA_BACKEND {
 namespace {
 
 template <class C>
-struct Variance {
-  using Element = C;
-  using State = Moments;
+struct Variance : FoldMoments<C> {
   double correction;
   int root;
 
-  TC_DEVICE C fill() const { return C(0); }
-  TC_DEVICE State identity() const { return {0, 0, 0}; }
-  template <int K, class Index>
-  TC_DEVICE void add(State& state, const C (&v)[K], int count, Index&&) const {
-    state = combine_moments(state, moments_of(v, count));
-  }
-  TC_DEVICE State combine(const State& a, const State& b) const { return combine_moments(a, b); }
-  TC_DEVICE void store(const Sink& y, std::int64_t at, const State& s) const {
+  TC_DEVICE void store(const Sink& y, std::int64_t at, const Moments& s) const {
     const double left = s.count - correction, variance = s.squares / (left > 0 ? left : 0.0);
     y.put(at, static_cast<C>(root ? sqrt(variance) : variance));
   }
@@ -45,9 +36,9 @@ struct LogSumExp {
 
 void var(const Array& x, Array& y, double correction, bool root) {
   if (y.dtype() == DType::float64)
-    reduce(readable_as<double>(x), y, Variance<double>{correction, root});
+    reduce(readable_as<double>(x), y, Variance<double>{{}, correction, root});
   else
-    reduce(readable_as<float>(x), y, Variance<float>{correction, root});
+    reduce(readable_as<float>(x), y, Variance<float>{{}, correction, root});
 }
 
 void logsumexp(const Array& x, Array& y) {
