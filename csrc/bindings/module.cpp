@@ -113,7 +113,8 @@ PYBIND11_MODULE(_core, m) {
   m.attr("__version__") = TENSORCORE_VERSION;
   bind_dtypes(m);
   bind_device(m);
-  if (init_tensor_type(m.ptr()) < 0 || init_op_type(m.ptr()) < 0) throw py::error_already_set();
+  if (init_tensor_type(m.ptr()) < 0 || init_tape(m.ptr()) < 0 || init_op_type(m.ptr()) < 0)
+    throw py::error_already_set();
   try {
     for (const BindFunction fill : binders()) fill(m.ptr());
   } catch (...) {

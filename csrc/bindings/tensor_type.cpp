@@ -19,8 +19,6 @@ PyTypeObject* tensor_type = nullptr;
 
 namespace {
 
-thread_local bool grad_mode = true;
-
 // Python functions the C slots call, set once by the package: getitem, setitem, matmul, rmatmul, convert, inplace.
 PyObject* hook_table = nullptr;  // dict
 
@@ -85,22 +83,6 @@ PyObject* get_grad(PyObject* self, void*) { return object_or_none(as_tensor(self
 PyObject* get_node(PyObject* self, void*) { return object_or_none(as_tensor(self)->node); }
 PyObject* get_hooks(PyObject* self, void*) { return object_or_none(as_tensor(self)->hooks); }
 
-// Where the gradient of this tensor goes: the node that made it, the tensor itself when it is a leaf, or None. A
-// non-leaf whose memory changed in place since its node was recorded (through another view) has no right gradient any
-// more.
-PyObject* get_edge(PyObject* self, void*) {
-  TensorObject* t = as_tensor(self);
-  if (!t->requires_grad) Py_RETURN_NONE;
-  if (!t->node) return Py_NewRef(self);
-  if (t->node_version != t->array.storage()->version.load(std::memory_order_relaxed)) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "autograd: this tensor's memory was changed in place, through another view of it, after it was "
-                    "computed; its gradient is no longer defined");
-    return nullptr;
-  }
-  return Py_NewRef(t->node);
-}
-
 int set_grad(PyObject* self, PyObject* value, void*) {
   TensorObject* t = as_tensor(self);
   if (!value || value == Py_None) {
@@ -163,7 +145,7 @@ PyGetSetDef attributes[] = {
      nullptr},
     {"grad", get_grad, set_grad, "Gradient accumulated by backward(), a Tensor of the same shape, or None.", nullptr},
     {"_node", get_node, nullptr, nullptr, nullptr},
-    {"_edge", get_edge, nullptr, nullptr, nullptr},
+    {"_edge", [](PyObject* self, void*) { return edge_of(self); }, nullptr, nullptr, nullptr},
     {"_hooks", get_hooks, set_hooks, nullptr, nullptr},
     {"_version", get_version, nullptr, nullptr, nullptr},
     {"_address", get_address, nullptr, nullptr, nullptr},
@@ -403,11 +385,6 @@ PyType_Spec spec = {"tensorcore._core.TensorBase", sizeof(TensorObject), 0,
 
 // ---- module functions ----------------------------------------------------------------------------------------------
 
-PyObject* require_tensor(const char* function, PyObject* object) {
-  if (is_tensor(object)) return object;
-  return PyErr_Format(PyExc_TypeError, "%s: expected a Tensor, got %s", function, Py_TYPE(object)->tp_name);
-}
-
 // set_hook(name, function): what the operator slots call for everything that is not elementwise.
 PyObject* set_hook(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 2) return PyErr_Format(PyExc_TypeError, "set_hook: takes a name and a function");
@@ -423,88 +400,10 @@ PyObject* set_tensor_type(PyObject*, PyObject* type) {
   Py_RETURN_NONE;
 }
 
-PyObject* is_grad_enabled(PyObject*, PyObject*) { return PyBool_FromLong(grad_mode); }
-PyObject* set_grad_enabled(PyObject*, PyObject* value) {
-  const bool before = grad_mode;
-  const int truth = PyObject_IsTrue(value);
-  if (truth < 0) return nullptr;
-  grad_mode = truth != 0;
-  return PyBool_FromLong(before);
-}
-
-// set_node(tensor, node): `tensor` is an output of `node` and requires grad.
-PyObject* set_node(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 2 || !require_tensor("set_node", args[0])) return nullptr;
-  TensorObject* t = as_tensor(args[0]);
-  Py_XSETREF(t->node, Py_NewRef(args[1]));
-  t->node_version = t->array.storage()->version.load(std::memory_order_relaxed);
-  t->requires_grad = true;
-  Py_RETURN_NONE;
-}
-
-// alias(tensor): the same elements in a new tensor that does not require grad.
-PyObject* alias(PyObject*, PyObject* tensor) {
-  if (!require_tensor("detach", tensor)) return nullptr;
-  return wrap(as_tensor(tensor)->array);
-}
-
-// versions(a, b, …): the storage version of each tensor, 0 for anything else.
-PyObject* versions(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  PyObject* out = PyTuple_New(count);
-  for (Py_ssize_t i = 0; out && i < count; ++i) {
-    const unsigned long v =
-        is_tensor(args[i]) ? as_tensor(args[i])->array.storage()->version.load(std::memory_order_relaxed) : 0;
-    PyTuple_SET_ITEM(out, i, PyLong_FromUnsignedLong(v));
-  }
-  return out;
-}
-
-// any_requires_grad(a, b, …): grad mode is on and one of the tensors among the arguments requires grad.
-PyObject* any_requires_grad(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  bool any = false;
-  for (Py_ssize_t i = 0; i < count && grad_mode; ++i) any |= is_tensor(args[i]) && as_tensor(args[i])->requires_grad;
-  return PyBool_FromLong(any);
-}
-
-// edges(a, b, …): where the gradient of each argument goes (see _edge), None for anything but a tensor that requires
-// grad.
-PyObject* edges(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  PyObject* out = PyTuple_New(count);
-  for (Py_ssize_t i = 0; out && i < count; ++i) {
-    PyObject* edge = is_tensor(args[i]) ? get_edge(args[i], nullptr) : Py_NewRef(Py_None);
-    if (!edge) {
-      Py_DECREF(out);
-      return nullptr;
-    }
-    PyTuple_SET_ITEM(out, i, edge);
-  }
-  return out;
-}
-
-// bump(tensor): its memory was changed in place.
-PyObject* bump(PyObject*, PyObject* tensor) {
-  if (!require_tensor("bump", tensor)) return nullptr;
-  as_tensor(tensor)->array.storage()->version.fetch_add(1, std::memory_order_relaxed);
-  Py_RETURN_NONE;
-}
-
-PyMethodDef functions[] = {
-    {"set_hook", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_hook)), METH_FASTCALL,
-     "set_hook(str, object) -> None"},
-    {"set_tensor_type", set_tensor_type, METH_O, "set_tensor_type(type) -> None"},
-    {"is_grad_enabled", is_grad_enabled, METH_NOARGS, "is_grad_enabled() -> bool"},
-    {"set_grad_enabled", set_grad_enabled, METH_O, "set_grad_enabled(bool) -> bool"},
-    {"set_node", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_node)), METH_FASTCALL,
-     "set_node(Tensor, object) -> None"},
-    {"alias", alias, METH_O, "alias(Tensor) -> Tensor"},
-    {"versions", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(versions)), METH_FASTCALL,
-     "versions(*object) -> tuple[int, ...]"},
-    {"any_requires_grad", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(any_requires_grad)), METH_FASTCALL,
-     "any_requires_grad(*object) -> bool"},
-    {"edges", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(edges)), METH_FASTCALL,
-     "edges(*object) -> tuple[object, ...]"},
-    {"bump", bump, METH_O, "bump(Tensor) -> None"},
-    {}};
+PyMethodDef functions[] = {{"set_hook", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_hook)),
+                            METH_FASTCALL, "set_hook(str, object) -> None"},
+                           {"set_tensor_type", set_tensor_type, METH_O, "set_tensor_type(type) -> None"},
+                           {}};
 
 }  // namespace
 
@@ -513,8 +412,6 @@ PyObject* wrap(Array array) {
   if (self) new (&as_tensor(self)->array) Array(std::move(array));
   return self;
 }
-
-bool grad_enabled() { return grad_mode; }
 
 void set_error_from_exception() noexcept {
   try {

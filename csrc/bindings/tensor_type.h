@@ -27,6 +27,10 @@ inline TensorObject* as_tensor(PyObject* object) { return reinterpret_cast<Tenso
 PyObject* wrap(Array array);
 
 bool grad_enabled();
+// Where the gradient of a tensor goes: the node that made it, the tensor itself when it is a leaf, or None. A non-leaf
+// whose memory changed in place since its node was recorded (through another view) has no right gradient any more:
+// null with a Python error set.
+PyObject* edge_of(PyObject* tensor);
 
 // Sets the Python error for the C++ exception being handled: call inside catch (...).
 void set_error_from_exception() noexcept;
@@ -54,5 +58,6 @@ PyObject* device_object(Device device);                  // new reference
 bool device_from_object(PyObject* object, Device* out);  // a Device or a string; raises on an unknown name
 
 int init_tensor_type(PyObject* module);
+int init_tape(PyObject* module);
 
 }  // namespace tc::python
