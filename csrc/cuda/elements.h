@@ -24,20 +24,6 @@ struct Share {
   }
 };
 
-namespace detail {
-template <class First, class... Rest, class Body>
-TC_DEVICE void with_type(Types<First, Rest...>, DType dtype, Body&& body) {
-  if constexpr (sizeof...(Rest) == 0)
-    body(static_cast<const First*>(nullptr));
-  else if (dtype == dtype_of<First>())
-    body(static_cast<const First*>(nullptr));
-  else
-    with_type(Types<Rest...>{}, dtype, body);
-}
-template <class T>
-using Pointee = std::remove_const_t<std::remove_pointer_t<T>>;
-}  // namespace detail
-
 // Can elements of `dtype` be read as C without a conversion on the way?
 template <class C>
 bool is_readable(DType dtype) {
@@ -65,8 +51,7 @@ struct Source {
   // The K elements of `share` from element `at` on. All exist, and packs are aligned to their size.
   template <int K, bool kOnce = true>
   TC_DEVICE void packs(C (&v)[K], std::int64_t at, const Share& share) const {
-    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
-      using T = detail::Pointee<decltype(type)>;
+    dispatch_stored(typename Stored<C>::types{}, dtype, [&]<class T>() {
       constexpr int kPack = 16 / sizeof(T) < K ? 16 / sizeof(T) : K;
       using P = Pack<T, kPack>;
       const P* from = reinterpret_cast<const P*>(reinterpret_cast<const T*>(data) + at) + share.lane;
@@ -80,8 +65,7 @@ struct Source {
   // Element at + offset(k) for k < count, `fill` for the others.
   template <int K, class Offset>
   TC_DEVICE void gather(C (&v)[K], int count, C fill, std::int64_t at, Offset&& offset) const {
-    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
-      using T = detail::Pointee<decltype(type)>;
+    dispatch_stored(typename Stored<C>::types{}, dtype, [&]<class T>() {
       const T* from = reinterpret_cast<const T*>(data) + at;
       T raw[K];
 #pragma unroll
@@ -94,8 +78,7 @@ struct Source {
   template <int K>
   TC_DEVICE void row(C (&v)[K], std::int64_t at, int count, const Share& share, C fill) const {
     if (share.log2_pack == 0) return gather(v, count, fill, at + share.lane, [&](int k) { return k * share.lanes; });
-    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
-      using T = detail::Pointee<decltype(type)>;
+    dispatch_stored(typename Stored<C>::types{}, dtype, [&]<class T>() {
       constexpr int kPack = 16 / sizeof(T) < K ? 16 / sizeof(T) : K;
       using P = Pack<T, kPack>;
       const P* from = reinterpret_cast<const P*>(reinterpret_cast<const T*>(data) + at) + share.lane;
@@ -135,15 +118,12 @@ struct Sink {
   // Integers keep their low bits.
   template <class C>
   TC_DEVICE void put(std::int64_t at, C value) const {
-    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
-      using T = detail::Pointee<decltype(type)>;
-      reinterpret_cast<T*>(data)[at] = static_cast<T>(value);
-    });
+    dispatch_stored(typename Stored<C>::types{}, dtype,
+                    [&]<class T>() { reinterpret_cast<T*>(data)[at] = static_cast<T>(value); });
   }
   template <class C, int K>
   TC_DEVICE void row(const C (&v)[K], std::int64_t at, int count, const Share& share) const {
-    detail::with_type(typename Stored<C>::types{}, dtype, [&](auto type) {
-      using T = detail::Pointee<decltype(type)>;
+    dispatch_stored(typename Stored<C>::types{}, dtype, [&]<class T>() {
       constexpr int kPack = 16 / sizeof(T) < K ? 16 / sizeof(T) : K;
       using P = Pack<T, kPack>;
       T* to = reinterpret_cast<T*>(data) + at;

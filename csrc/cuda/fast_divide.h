@@ -28,5 +28,18 @@ struct FastDivide {
   }
 };
 
+// The same for dividends and divisors below 2^31: a third of the instructions.
+struct FastDivide31 {
+  std::uint32_t divisor = 1, factor = 0, shift = 0;
+
+  FastDivide31() = default;
+  explicit FastDivide31(std::int64_t d) : divisor(static_cast<std::uint32_t>(d)) {
+    while ((std::uint64_t{1} << shift) < divisor) ++shift;
+    factor =
+        static_cast<std::uint32_t>(((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - divisor)) / divisor + 1);
+  }
+  TC_DEVICE std::uint32_t operator()(std::uint32_t n) const { return (__umulhi(n, factor) + n) >> shift; }
+};
+
 }  // namespace TC_CUDA_BACKEND
 }  // namespace tc::cuda

@@ -30,8 +30,6 @@ void launch_tile(const GemmPlan& plan, GemmArguments<T>& arguments) {
     const auto run = [&]<int index>() {
       if constexpr (kernel == GemmKernel::simt)
         launch_product<gemm_simt<T, index>>(plan, arguments);
-      else if constexpr (kernel == GemmKernel::mma)
-        launch_product<gemm_mma<T, kernel, index>>(plan, arguments);
       else
         launch_product<gemm_mma<T, kernel, index>>(plan, arguments);
     };

@@ -9,6 +9,7 @@
 #pragma once
 #include "cuda/device/mma.h"
 #include "cuda/gemm_epilogue.h"
+#include "cuda/gemm_stages.h"
 
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
@@ -212,7 +213,7 @@ template <class T, GemmKernel kernel, int tile_index>
 __global__ void __launch_bounds__(mma_tile(kernel, tile_index).threads, mma_blocks(kernel, tile_index))
     gemm_mma(const __grid_constant__ GemmArguments<T> g) {
   constexpr GemmTile tile = mma_tile(kernel, tile_index);
-  constexpr int kK = tile.k, kStages = tile.stages, kStage = mma_stage(tile, sizeof(T));
+  constexpr int kK = tile.k, kStage = mma_stage(tile, sizeof(T));
   constexpr int kRegionA = mma_region(tile.m, kK, sizeof(T)), kRow = tile.warp_m() / 16, kCol = 4;
   T* const shared = dynamic_shared<T>();
 
@@ -221,29 +222,17 @@ __global__ void __launch_bounds__(mma_tile(kernel, tile_index).threads, mma_bloc
                                            static_cast<int>(min(g.m - t.row(), std::int64_t{tile.m}))};
   MmaLoader<T, tile.n, kK, tile.threads> b{tile_of_b(g, t), g.b_side,
                                            static_cast<int>(min(g.n - t.col(), std::int64_t{tile.n}))};
-  const auto load = [&](int step) {
-    if (step * kK < t.k) {
-      T* stage = shared + step % kStages * kStage;
-      const int left = min(t.k - step * kK, kK);
-      a.load(stage, left);
-      b.load(stage + kRegionA, left);
-    }
-    commit_copies();  // also of nothing: groups are counted
-  };
-
   const int row = warp_id() / tile.warps_n() * tile.warp_m(), col = warp_id() % tile.warps_n() * 32;
   typename WarpOf<T, kernel, kRow, kCol, kK>::type warp(a.pitch(), b.pitch(), g.a_side.k_major, g.b_side.k_major);
   float sums[kRow][kCol][4] = {};
   SideSums<T, tile.m, tile.n, kK, tile.threads> sides(g, t);
 
-#pragma unroll
-  for (int step = 0; step < kStages - 1; ++step) load(step);
-#pragma unroll 1
-  for (int step = 0; step * kK < t.k; ++step) {
-    wait_copies<kStages - 2>();
-    __syncthreads();           // this stage is there for all, and all have left the stage before it,
-    load(step + kStages - 1);  // which is the next to be filled
-    const T* stage_a = shared + step % kStages * kStage;
+  const auto load = [&](int stage, int left) {
+    a.load(shared + stage * kStage, left);
+    b.load(shared + stage * kStage + kRegionA, left);
+  };
+  run_stages<tile.stages, kK>(t.k, load, [&](int stage) {
+    const T* stage_a = shared + stage * kStage;
     const T* stage_b = stage_a + kRegionA;
     warp.at(stage_a, stage_b, row, col);
     warp.multiply(sums);
@@ -253,9 +242,7 @@ __global__ void __launch_bounds__(mma_tile(kernel, tile_index).threads, mma_bloc
       };
     };
     sides.add(read(stage_a, a), read(stage_b, b));
-  }
-  wait_copies<0>();
-  __syncthreads();
+  });
 
   float* const slab = reinterpret_cast<float*>(shared);
   sides.write(g, t, slab);

@@ -7,6 +7,7 @@
 // for 64 multiply-adds; a warp reads 8 x 4 different fragments, the rest are broadcasts, and touches every bank once.
 #pragma once
 #include "cuda/gemm_epilogue.h"
+#include "cuda/gemm_stages.h"
 
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
@@ -95,7 +96,7 @@ __global__ void __launch_bounds__(kSimtTiles[tile_index].threads,
     gemm_simt(const __grid_constant__ GemmArguments<T> g) {
   using P = GemmSum<T>;
   constexpr GemmTile tile = kSimtTiles[tile_index];
-  constexpr int kM = tile.m, kN = tile.n, kK = tile.k, kStages = tile.stages, kStage = simt_stage(tile);
+  constexpr int kM = tile.m, kN = tile.n, kK = tile.k, kStage = simt_stage(tile);
   constexpr int kPitchA = simt_pitch(kM), kPitchB = simt_pitch(kN);
   constexpr int kPiecesM = tile.warp_m() / 32, kPiecesN = 2;  // a thread's 4 x 4 pieces; those of a warp cover 32 x 16
   P* const shared = dynamic_shared<P>();
@@ -103,29 +104,17 @@ __global__ void __launch_bounds__(kSimtTiles[tile_index].threads,
   const BlockTile t = block_tile<kM, kN>(g);
   SimtLoader<T, kM, kK, tile.threads> a(tile_of_a(g, t), g.a_side, g.m - t.row());
   SimtLoader<T, kN, kK, tile.threads> b(tile_of_b(g, t), g.b_side, g.n - t.col());
-  const auto load = [&](int step) {
-    if (step * kK < t.k) {
-      P* stage = shared + step % kStages * kStage;
-      const int left = min(t.k - step * kK, kK);
-      a.load(stage, left);
-      b.load(stage + kK * kPitchA, left);
-    }
-    commit_copies();  // also of nothing: groups are counted
-  };
-
   const int warp_row = warp_id() / tile.warps_n() * tile.warp_m(), warp_col = warp_id() % tile.warps_n() * 32;
   const int row = warp_row + lane_id() / 4 * 4, col = warp_col + lane_id() % 4 * 4;
   P sums[kPiecesM * 4][kPiecesN * 4] = {};
   SideSums<T, kM, kN, kK, tile.threads> sides(g, t);
 
-#pragma unroll
-  for (int step = 0; step < kStages - 1; ++step) load(step);
-#pragma unroll 1
-  for (int step = 0; step * kK < t.k; ++step) {
-    wait_copies<kStages - 2>();
-    __syncthreads();           // this stage is there for all, and all have left the stage before it,
-    load(step + kStages - 1);  // which is the next to be filled
-    const P* stage_a = shared + step % kStages * kStage;
+  const auto load = [&](int stage, int left) {
+    a.load(shared + stage * kStage, left);
+    b.load(shared + stage * kStage + kK * kPitchA, left);
+  };
+  run_stages<tile.stages, kK>(t.k, load, [&](int stage) {
+    const P* stage_a = shared + stage * kStage;
     const P* stage_b = stage_a + kK * kPitchA;
 #pragma unroll
     for (int k = 0; k < kK; ++k) {
@@ -141,9 +130,7 @@ __global__ void __launch_bounds__(kSimtTiles[tile_index].threads,
     }
     sides.add([&](int o, int k) { return stage_a[k * kPitchA + o]; },
               [&](int o, int k) { return stage_b[k * kPitchB + o]; });
-  }
-  wait_copies<0>();
-  __syncthreads();
+  });
 
   sides.write(g, t, shared);
   constexpr int kSlabRows = simt_slab_rows(tile), kPitch = simt_slab_pitch(tile);

@@ -5,23 +5,12 @@
 #include "core/array.h"
 #include "cuda/device/launch.h"
 #include "cuda/device/memory.h"
+#include "cuda/fast_divide.h"
 #include "cuda/stored.h"
 #include "ops/loop_plan.h"
 
 namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
-
-// Division by a number known on the host, as a multiplication (Granlund, Montgomery, "Division by invariant integers
-// using multiplication", 1994). Dividends and divisors below 2^31.
-struct Divisor {
-  std::uint32_t value = 1, magic = 0, shift = 0;
-  Divisor() = default;
-  explicit Divisor(std::int64_t v) : value(static_cast<std::uint32_t>(v)) {
-    while ((std::uint64_t{1} << shift) < value) ++shift;
-    magic = static_cast<std::uint32_t>(((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - value)) / value + 1);
-  }
-  TC_DEVICE std::uint32_t divide(std::uint32_t n) const { return (__umulhi(n, magic) + n) >> shift; }
-};
 
 template <int N>
 struct Loop {
@@ -29,7 +18,7 @@ struct Loop {
   bool large = false;                  // indices need 64 bits
   std::int64_t chunks = 0, inner = 1;  // in all; elements along the innermost axis
   std::int64_t chunks_per_row = 1;
-  Divisor per_row, extents[kMaxNdim];  // outermost first
+  FastDivide31 per_row, extents[kMaxNdim];  // outermost first
   std::int64_t wide_extents[kMaxNdim];
   std::int64_t strides[N][kMaxNdim];  // of the outer axes, in elements
   std::int64_t step[N];               // along the innermost axis
@@ -49,8 +38,8 @@ struct Loop {
     }
     large = chunks >= (std::int64_t{1} << 31);
     if (large) return;
-    per_row = Divisor(chunks_per_row);
-    for (int i = 0; i < outer; ++i) extents[i] = Divisor(plan.shape[i]);
+    per_row = FastDivide31(chunks_per_row);
+    for (int i = 0; i < outer; ++i) extents[i] = FastDivide31(plan.shape[i]);
   }
 
   // Offsets of chunk `index`'s first element, in elements; returns how many elements it has.
@@ -59,12 +48,12 @@ struct Loop {
     std::int64_t row, column;
     if (!large) {
       const auto i = static_cast<std::uint32_t>(index);
-      std::uint32_t r = outer ? per_row.divide(i) : 0;
+      std::uint32_t r = outer ? per_row(i) : 0;
       column = static_cast<std::int64_t>(i - r * static_cast<std::uint32_t>(chunks_per_row)) * chunk;
       for (int k = 0; k < N; ++k) at[k] = column * step[k];
 #pragma unroll 1  // a third less code: there are as many kernels as elementwise ops
       for (int axis = outer - 1; axis >= 0; --axis) {
-        const std::uint32_t next = extents[axis].divide(r), place = r - next * extents[axis].value;
+        const std::uint32_t next = extents[axis](r), place = r - next * extents[axis].divisor;
         for (int k = 0; k < N; ++k) at[k] += place * strides[k][axis];
         r = next;
       }
@@ -135,12 +124,6 @@ TC_DEVICE void store_some(const C (&values)[V], void* data, std::int64_t at, std
 #pragma unroll
   for (int i = 0; i < V; ++i)
     if (i < count) static_cast<T*>(data)[at + i * step] = convert<T>(values[i]);
-}
-
-// dispatch() for kernels: the same choice in every thread.
-template <class... Ts, class Body>
-TC_DEVICE void dispatch_stored(Types<Ts...>, DType dtype, Body&& body) {
-  (void)((dtype == dtype_of<Ts>() ? (body.template operator()<Ts>(), true) : false) || ...);
 }
 
 template <class C, int V>

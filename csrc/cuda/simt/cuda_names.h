@@ -122,33 +122,20 @@ TC_SIMT_INLINE unsigned __match_any_sync(unsigned mask, T value, TC_SIMT_WHERE) 
 // Lanes run apart from each other here, so that a mask of the calling lane alone is a true answer.
 TC_SIMT_INLINE unsigned __activemask() { return 1u << ::tc::simt::lane_number(); }
 
-TC_SIMT_INLINE int __reduce_add_sync(unsigned mask, int value, TC_SIMT_WHERE) {
-  return ::tc::simt::fold("__reduce_add_sync", mask, value, ::tc::simt::Fold::add, where);
-}
-TC_SIMT_INLINE unsigned __reduce_add_sync(unsigned mask, unsigned value, TC_SIMT_WHERE) {
-  return ::tc::simt::fold("__reduce_add_sync", mask, value, ::tc::simt::Fold::add, where);
-}
-TC_SIMT_INLINE int __reduce_min_sync(unsigned mask, int value, TC_SIMT_WHERE) {
-  return ::tc::simt::fold("__reduce_min_sync", mask, value, ::tc::simt::Fold::min, where);
-}
-TC_SIMT_INLINE unsigned __reduce_min_sync(unsigned mask, unsigned value, TC_SIMT_WHERE) {
-  return ::tc::simt::fold("__reduce_min_sync", mask, value, ::tc::simt::Fold::umin, where);
-}
-TC_SIMT_INLINE int __reduce_max_sync(unsigned mask, int value, TC_SIMT_WHERE) {
-  return ::tc::simt::fold("__reduce_max_sync", mask, value, ::tc::simt::Fold::max, where);
-}
-TC_SIMT_INLINE unsigned __reduce_max_sync(unsigned mask, unsigned value, TC_SIMT_WHERE) {
-  return ::tc::simt::fold("__reduce_max_sync", mask, value, ::tc::simt::Fold::umax, where);
-}
-TC_SIMT_INLINE unsigned __reduce_and_sync(unsigned mask, unsigned value, TC_SIMT_WHERE) {
-  return ::tc::simt::fold("__reduce_and_sync", mask, value, ::tc::simt::Fold::bit_and, where);
-}
-TC_SIMT_INLINE unsigned __reduce_or_sync(unsigned mask, unsigned value, TC_SIMT_WHERE) {
-  return ::tc::simt::fold("__reduce_or_sync", mask, value, ::tc::simt::Fold::bit_or, where);
-}
-TC_SIMT_INLINE unsigned __reduce_xor_sync(unsigned mask, unsigned value, TC_SIMT_WHERE) {
-  return ::tc::simt::fold("__reduce_xor_sync", mask, value, ::tc::simt::Fold::bit_xor, where);
-}
+#define TC_SIMT_REDUCE(name, T, how)                                           \
+  TC_SIMT_INLINE T name(unsigned mask, T value, TC_SIMT_WHERE) {               \
+    return ::tc::simt::fold(#name, mask, value, ::tc::simt::Fold::how, where); \
+  }
+TC_SIMT_REDUCE(__reduce_add_sync, int, add)
+TC_SIMT_REDUCE(__reduce_add_sync, unsigned, add)
+TC_SIMT_REDUCE(__reduce_min_sync, int, min)
+TC_SIMT_REDUCE(__reduce_min_sync, unsigned, umin)
+TC_SIMT_REDUCE(__reduce_max_sync, int, max)
+TC_SIMT_REDUCE(__reduce_max_sync, unsigned, umax)
+TC_SIMT_REDUCE(__reduce_and_sync, unsigned, bit_and)
+TC_SIMT_REDUCE(__reduce_or_sync, unsigned, bit_or)
+TC_SIMT_REDUCE(__reduce_xor_sync, unsigned, bit_xor)
+#undef TC_SIMT_REDUCE
 
 // ---- memory ---------------------------------------------------------------------------------------------------------
 
