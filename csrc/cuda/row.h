@@ -1,8 +1,9 @@
 // The row template: kernels that need something of a whole row (its maximum, sum, moments) before they write the row.
 // Rows are contiguous. A row is read from memory once and held in registers, by 1 to 32 lanes of a warp or by a block;
-// rows longer than a block holds are read twice by their block, backwards the second time, while their end is in cache;
-// and where such rows are few, in chunks by blocks that leave their part of the row's State in memory for a second
-// launch. Which way follows from the shape alone, and so do the bits. Bytes floor: inputs and outputs once.
+// longer rows are kept in a block's shared memory, as far as that reaches; rows longer still are read twice by their
+// block, backwards the second time, while their end is in cache. Long rows that are few are read in chunks by blocks
+// that leave their part of the row's State in memory for a second launch. The bits follow from the shape alone: a kept
+// row is summed in the order of one read twice. Bytes floor: inputs and outputs once.
 //
 // What a row operation Op has:
 //   Element: float or double, what rows are read as; kInputs; Source<Element> in[kInputs]; Element fill: in slots past
@@ -42,6 +43,7 @@ struct RowShape {
   int lanes, log2_pack;
   bool held, small;
   std::int64_t chunks = 1, per_chunk;
+  std::size_t kept = 0;  // bytes of shared memory that keep a row of all inputs; 0: rows are read twice
 
   // `pack`: log2 of the elements per load, 0 where rows do not all start on 16 bytes.
   RowShape(std::int64_t rows, std::int64_t length, int pack, int most_held, int stream_slots)
@@ -57,6 +59,14 @@ struct RowShape {
     const std::int64_t wanted = std::min<std::int64_t>(steps, (512 + rows - 1) / rows);
     per_chunk = (steps + wanted - 1) / wanted * step;
     chunks = (length + per_chunk - 1) / per_chunk;
+  }
+  // Keeps rows in shared memory if a block has so much, `slot` bytes for each of the `stream_slots` per thread and
+  // step.
+  void keep(std::size_t slot, int stream_slots, std::size_t shared_per_block) {
+    constexpr std::size_t kOther = 2048;  // what a block needs besides
+    const std::int64_t step = static_cast<std::int64_t>(kLongThreads) * stream_slots;
+    const std::size_t bytes = slot * static_cast<std::size_t>((length + step - 1) / step * step);
+    if (!held && chunks == 1 && bytes + kOther <= shared_per_block) kept = bytes;
   }
   dim3 block() const { return dim3(lanes <= 32 ? kRowThreads : lanes); }
   dim3 grid() const {
@@ -94,7 +104,14 @@ __global__ void __launch_bounds__(kLongThreads, 1) row_held(const Op op, const R
   if (exists && lane == 0) op.record(result, row);
 }
 
-// The State of elements [begin, end) of a row, for all threads of the block.
+// A kept row: a thread's own slots, which no other thread reads, in lines of the block's threads.
+template <class Op>
+TC_DEVICE typename Op::Element& kept_slot(typename Op::Element* row, std::int64_t base, int input, int k) {
+  const int line = static_cast<int>(base / kLongThreads) + k;
+  return row[(line * Op::kInputs + input) * kLongThreads + static_cast<int>(threadIdx.x)];
+}
+
+// The State of elements [begin, end) of a row, for all threads of the block; of a row that is kept, `begin` is 0.
 template <class Op>
 TC_DEVICE typename Op::State stream_state(const Op& op, const RowShape& s, std::int64_t row, std::int64_t begin,
                                           std::int64_t end, typename Op::State* scratch) {
@@ -105,6 +122,14 @@ TC_DEVICE typename Op::State stream_state(const Op& op, const RowShape& s, std::
     const Slots slots{share, base, s.length, share.template count<K>(end - base)};
     typename Op::Element v[Op::kInputs][K];
     load_slots(op, v, row, slots);
+    if constexpr (Op::kWrites) {
+      if (s.kept) {
+#pragma unroll
+        for (int i = 0; i < Op::kInputs; ++i)
+#pragma unroll
+          for (int k = 0; k < K; ++k) kept_slot<Op>(dynamic_shared<typename Op::Element>(), base, i, k) = v[i][k];
+      }
+    }
     op.add(state, v, slots, row);
   }
   return combine_group(state, kLongThreads, scratch, [&](const auto& a, const auto& b) { return op.combine(a, b); });
@@ -118,12 +143,20 @@ TC_DEVICE void stream_write(const Op& op, const RowShape& s, const Result& resul
   for (std::int64_t base = begin + (end - begin - 1) / kStep * kStep; base >= begin; base -= kStep) {
     const Slots slots{share, base, s.length, share.template count<K>(end - base)};
     typename Op::Element v[Op::kInputs][K];
-    load_slots(op, v, row, slots);
+    if (s.kept) {
+#pragma unroll
+      for (int i = 0; i < Op::kInputs; ++i)
+#pragma unroll
+        for (int k = 0; k < K; ++k) v[i][k] = kept_slot<Op>(dynamic_shared<typename Op::Element>(), base, i, k);
+    } else {
+      load_slots(op, v, row, slots);
+    }
     op.write(result, v, slots, row);
     op.out.row(v[0], row * s.length + base, slots.count, share);
   }
 }
 
+// A block per long row, kept in shared memory or read twice.
 template <class Op>
 __global__ void __launch_bounds__(kLongThreads, 1) row_streamed(const Op op, const RowShape s) {
   TC_SHARED(typename Op::State, scratch, [kMostWarps]);
@@ -168,13 +201,15 @@ int common_pack(const Array& x, const Rest&... rest) {
 template <class Op>
 void run_rows(const Op& op, std::int64_t rows, std::int64_t length, int pack, Device device) {
   using State = typename Op::State;
-  const RowShape s(rows, length, pack, Op::kHeld, Op::kStreamed);
+  RowShape s(rows, length, pack, Op::kHeld, Op::kStreamed);
   if (s.small) return launch<row_held<Op, kShortHeld>>({s.grid(), s.block()}, op, s);
   if (s.held) return launch<row_held<Op, Op::kHeld>>({s.grid(), s.block()}, op, s);
   if constexpr (Op::kStateless) {
     launch<row_finish<Op>>({s.grid(), s.block()}, op, s, static_cast<const State*>(nullptr));
   } else {
-    if (s.chunks == 1) return launch<row_streamed<Op>>({s.grid(), s.block()}, op, s);
+    if constexpr (Op::kWrites)
+      s.keep(sizeof(typename Op::Element) * Op::kInputs, Op::kStreamed, properties().shared_per_block);
+    if (s.chunks == 1) return launch<row_streamed<Op>>({s.grid(), s.block(), s.kept}, op, s);
     const Array partial =
         Array::empty({rows * s.chunks * static_cast<std::int64_t>(sizeof(State))}, DType::uint8, device);
     launch<row_chunks<Op>>({s.grid(), s.block()}, op, s, partial.data<State>());
