@@ -1,5 +1,6 @@
 """Data: sets, samplers, loaders, transforms, text tools, and readers of file formats."""
 
+from . import transforms
 from .collate import default_collate, pad_collate, pad_sequence
 from .dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from .digits import load_digits
@@ -37,4 +38,5 @@ __all__ = [
     "pad_collate",
     "pad_sequence",
     "random_split",
+    "transforms",
 ]

@@ -188,6 +188,7 @@ class _Iteration(Iterator[Any]):
         self._progress, self._device, self._pinned = progress, loader.device, loader.pin_memory
         self._next = progress.batch  # the number of the batch to ask for next
         self._is_done = False
+        self._copied: Any = None  # an event: the newest copy to the device has ended
         self._order = Generator(seed)
         collate = loader.collate_fn
         if collate is None:
@@ -257,7 +258,7 @@ class _Iteration(Iterator[Any]):
         try:
             batch = self._pull()
             if batch is not END and self._device is not None:
-                batch = map_tensors(lambda t: t.to(self._device, non_blocking=self._pinned), batch)
+                batch = self._moved(batch)
         except BaseException:
             self.close()
             raise
@@ -269,6 +270,20 @@ class _Iteration(Iterator[Any]):
             raise StopIteration
         self._progress.batch += 1
         return batch
+
+    def _moved(self, batch: Any) -> Any:
+        """The batch on the loader's device; a pinned one is kept until it has been copied."""
+        if not self._pinned:
+            return map_tensors(lambda t: t.to(self._device), batch)
+        from ..cuda import Event
+
+        if self._copied is not None:
+            self._copied.synchronize()
+        self._kept = batch
+        moved = map_tensors(lambda t: t.to(self._device, non_blocking=True), batch)
+        self._copied = Event()
+        self._copied.record()
+        return moved
 
     def _pull(self) -> Any:
         if self._executor is None:
