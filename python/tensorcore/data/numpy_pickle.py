@@ -14,7 +14,7 @@ import pickletools
 from typing import Any
 
 from .. import _core
-from .files import LIMIT, DataError, Source, as_data_error, name_of, read_bytes
+from .files import LIMIT, Source, as_data_error, name_of, read_bytes
 
 _DTYPES = {
     b"u1": _core.uint8,
@@ -73,7 +73,7 @@ _NAMES: dict[tuple[str, str], Any] = {
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NAMES:
-            raise DataError(f"asks for {module}.{name}, which is no part of an array")
+            raise pickle.UnpicklingError(f"asks for {module}.{name}, which is no part of an array")
         return _NAMES[module, name]
 
 
@@ -86,7 +86,7 @@ def read_numpy_pickle(source: Source, *, limit: int = LIMIT) -> Any:
     with as_data_error(name, "is no pickle of NumPy arrays"):
         for instruction, _, at in pickletools.genops(data):
             if instruction.name not in _INSTRUCTIONS:
-                raise DataError(f"the instruction {instruction.name} at byte {at} has no place in it")
+                raise pickle.UnpicklingError(f"the instruction {instruction.name} at byte {at} has no place in it")
         return _tensors(_Unpickler(io.BytesIO(data), encoding="bytes").load())
 
 
@@ -94,11 +94,11 @@ def _tensors(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_tensors(v) for v in value)
     if not isinstance(value, _Array):
-        raise DataError(f"a {type(value).__name__} stands where an array or tuple should")
+        raise pickle.UnpicklingError(f"a {type(value).__name__} stands where an array or tuple should")
     _, shape, dtype, by_columns, content = value.state
     if by_columns is not False or not isinstance(dtype, _DType) or dtype.order not in (b"<", b"|"):
-        raise DataError("an array is not row-major and little-endian")
+        raise pickle.UnpicklingError("an array is not row-major and little-endian")
     kind = _DTYPES[dtype.code]
     if not all(isinstance(n, int) and n >= 0 for n in shape) or len(content) != math.prod(shape) * kind.itemsize:
-        raise DataError(f"an array of shape {shape} and dtype {kind.name} has {len(content)} bytes")
+        raise pickle.UnpicklingError(f"an array of shape {shape} and dtype {kind.name} has {len(content)} bytes")
     return _core.from_bytes(content, kind, shape)
