@@ -200,6 +200,31 @@ def test_gathered_batches_equal_collated_ones() -> None:
     assert float(data.tensors[0].max()) > 0  # a batch never shares memory with the data set
 
 
+def test_a_subclass_with_samples_of_its_own_is_not_gathered() -> None:
+    class Negated(TensorDataset):
+        def __getitem__(self, index: int):
+            return -super().__getitem__(index)[0]
+
+    class Halves(Dataset):
+        def get_batch(self, indices):
+            return indices / 2
+
+        def __len__(self) -> int:
+            return 4
+
+    assert [b.tolist() for b in DataLoader(Negated(tc.arange(4)), 2)] == [[0, -1], [-2, -3]]
+    assert [b.tolist() for b in DataLoader(Halves(), 2)] == [[0, 0.5], [1, 1.5]]
+    assert [b.tolist() for b in DataLoader(random_split(Halves(), (4,), tc.Generator(0))[0], 4)] != [[0, 0.5, 1, 1.5]]
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_a_data_set_on_the_device(workers) -> None:
+    data = TensorDataset(tc.arange(7, device="cuda"), tc.ones((7, 2), device="cuda"))
+    batches = list(DataLoader(data, 3, shuffle=True, seed=0, num_workers=workers))
+    assert all(x.device.type == y.device.type == "cuda" for x, y in batches)
+    assert sorted(i for x, _ in batches for i in x.cpu().tolist()) == list(range(7))
+
+
 class Broken(Noisy):
     def __getitem__(self, index: int):
         if index == 17:

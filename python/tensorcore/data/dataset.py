@@ -128,11 +128,17 @@ def batch_getter(dataset: Any) -> Callable[[Tensor], Any] | None:
     """The function that gathers whole collated batches of `dataset`, or None where it has none.
 
     A data set offers one as `get_batch(indices)`, like `TensorDataset`; a `Subset` offers that of what it is cut from.
+    A class that redefines `__getitem__` alone has other samples than the `get_batch` it inherits, which is left aside.
     """
     if type(dataset) is Subset:
         inner, chosen = batch_getter(dataset.dataset), dataset.indices
         return None if inner is None else lambda indices: inner(take(chosen, indices, axis=0))
-    return getattr(dataset, "get_batch", None)
+    for kind in type(dataset).__mro__:
+        if "get_batch" in vars(kind):
+            return dataset.get_batch
+        if "__getitem__" in vars(kind):
+            return None
+    return None
 
 
 def _checked(name: str, index: int, n: int) -> int:

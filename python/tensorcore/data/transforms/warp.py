@@ -15,6 +15,7 @@ from ...ops.elementwise import clip, floor
 from ...ops.elementwise import round as round_half_even
 from ...ops.index import take
 from ...ops.random import Generator, rand
+from ...ops.shape import pad
 from ...tensor import Tensor
 from .basic import Transform, check_pictures, pair
 from .crop import RandomTransform
@@ -153,24 +154,26 @@ def _warp(x: Tensor, maps: list[tuple[float, ...]], mode: str, fill: float) -> T
     rows = (arange(height, dtype=_core.float32) - (height - 1) / 2).reshape((height, 1))
     from_x = a * columns + b * rows + c + (width - 1) / 2  # (N, H, W)
     from_y = d * columns + e * rows + f + (height - 1) / 2
-    pixels = _to_float(x).permute_dims((0, 2, 3, 1)).reshape((n * height * width, channels)) - fill
-    start = (arange(n) * (height * width)).reshape((n, 1, 1))
-
-    def weighted(at_x: Tensor, at_y: Tensor, weight: Any) -> Tensor:
-        inside = (at_x >= 0) & (at_x <= width - 1) & (at_y >= 0) & (at_y <= height - 1)
-        column, row = clip(at_x, 0, width - 1).astype(_core.int64), clip(at_y, 0, height - 1).astype(_core.int64)
-        flat = (start + row * width + column).reshape((-1,)).to(x.device)
-        share = (inside.astype(_core.float32) * weight).reshape((-1, 1)).astype(pixels.dtype).to(x.device)
-        return take(pixels, flat, axis=0) * share
-
+    # Two pixels of zeros all round, so that whatever is outside, and its right and lower neighbour, is a zero.
+    border = pad(_to_float(x) - fill, [(0, 0), (0, 0), (2, 2), (2, 2)])
+    wide = width + 4
+    pixels = border.permute_dims((0, 2, 3, 1)).reshape((n * (height + 4) * wide, channels))
     if mode == "nearest":
-        total = weighted(round_half_even(from_x), round_half_even(from_y), 1.0)
-    else:
-        left, top = floor(from_x), floor(from_y)
-        to_right, down = from_x - left, from_y - top
-        total = weighted(left, top, (1 - to_right) * (1 - down)) + weighted(left + 1, top, to_right * (1 - down))
-        total = total + weighted(left, top + 1, (1 - to_right) * down) + weighted(left + 1, top + 1, to_right * down)
-    y = (total + fill).reshape((n, height, width, channels)).permute_dims((0, 3, 1, 2))
+        from_x, from_y = round_half_even(from_x), round_half_even(from_y)
+    left, top = floor(from_x), floor(from_y)
+    column, row = (clip(at, -2, m).astype(_core.int64) + 2 for at, m in ((left, width), (top, height)))
+    start = (arange(n) * ((height + 4) * wide)).reshape((n, 1, 1))
+    flat = (start + row * wide + column).reshape((-1,)).to(x.device)
+    y = take(pixels, flat, axis=0)
+    if mode == "bilinear":
+        to_right, down = (
+            share.reshape((-1, 1)).astype(y.dtype).to(x.device) for share in (from_x - left, from_y - top)
+        )
+        upper = y + (take(pixels, flat + 1, axis=0) - y) * to_right
+        lower = take(pixels, flat + wide, axis=0)
+        lower = lower + (take(pixels, flat + (wide + 1), axis=0) - lower) * to_right
+        y = upper + (lower - upper) * down
+    y = (y + fill).reshape((n, height, width, channels)).permute_dims((0, 3, 1, 2))
     return _from_float(y.reshape(x.shape, copy=True), x.dtype)
 
 
