@@ -189,11 +189,11 @@ def test_where_sets_are_kept(monkeypatch, tmp_path) -> None:
     monkeypatch.delenv("TENSORCORE_DATA")
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert data_folder() == tmp_path / "tensorcore"
+    assert data_folder() == tmp_path / "tensorcore" / "data"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert data_folder() == Path.home() / ".cache" / "tensorcore"
+    assert data_folder() == Path.home() / ".cache" / "tensorcore" / "data"
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert data_folder() == Path.home() / "Library" / "Caches" / "tensorcore"
+    assert data_folder() == Path.home() / "Library" / "Caches" / "tensorcore" / "data"
 
 
 def test_writing_is_all_or_nothing(tmp_path, monkeypatch) -> None:

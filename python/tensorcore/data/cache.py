@@ -22,7 +22,7 @@ _CHUNK = 2**16
 
 
 def data_folder() -> Path:
-    """Where fetched data sets are kept: `$TENSORCORE_DATA`, else `tensorcore` in the platform's folder for caches.
+    """Where fetched data sets are kept: `$TENSORCORE_DATA`, else `tensorcore/data` in the platform's folder for caches.
 
     That is `$XDG_CACHE_HOME` or `~/.cache`, on macOS `~/Library/Caches`, on Windows `%LOCALAPPDATA%`.
     """
@@ -30,9 +30,9 @@ def data_folder() -> Path:
     if chosen:
         return Path(chosen).expanduser()
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "tensorcore"
+        return Path.home() / "Library" / "Caches" / "tensorcore" / "data"
     base = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tensorcore"
+    return (Path(base) if base else Path.home() / ".cache") / "tensorcore" / "data"
 
 
 @dataclass(frozen=True)
