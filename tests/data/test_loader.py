@@ -291,12 +291,14 @@ def test_threads_end_with_break_exception_and_collection() -> None:
     next(cycle[0])
     del cycle
     gc.collect()
-    iterator = iter(DataLoader(Noisy(delay=0.001), 2, num_workers=2))
+
+
+def test_close_waits_for_the_threads() -> None:
+    iterator = iter(DataLoader(Noisy(delay=0.02), 2, num_workers=2))
     next(iterator)
+    assert loader_threads() == 2
     iterator.close()
-    assert loader_threads() == sum(
-        t.is_alive() for t in threading.enumerate() if t.name.startswith("tensorcore-loader")
-    )
+    assert loader_threads() == 0
     assert list(iterator) == []
 
 
