@@ -5,6 +5,7 @@ from . import (
     cuda,
     data,
     nn,
+    optim,
     printing,
     random,
     testing,
