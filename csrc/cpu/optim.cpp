@@ -67,9 +67,8 @@ void update(const Rule rule, const Factors f, const Common common, const OptimPa
   T* states[kStates];
   for (int k = 0; k < kStates; ++k) states[k] = rule.keeps(k) ? reinterpret_cast<T*>(part.states[k]) : nullptr;
   for_lanes<T>(begin, end, [&](Lanes<T> at) TC_INLINE_LAMBDA {
-    V p = at.load(param), g = at.load(grad), s[kStates] = {};
-    for (int k = 0; k < kStates; ++k)
-      if (states[k]) s[k] = at.load(states[k]);
+    V p = at.load(param), g = at.load(grad), s[kStates];
+    for (int k = 0; k < kStates; ++k) s[k] = states[k] ? at.load(states[k]) : V(Acc<T>(0));
     optim::regularise(common, p, g);
     Rule::update(f, p, g, s);
     for (int k = 0; k < kStates; ++k)

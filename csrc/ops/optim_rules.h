@@ -37,6 +37,9 @@ struct OptimCommon {
   }
 };
 
+// Rules are the bodies of loops: a call, or a vector passed through memory, would cost more than the arithmetic.
+#define TC_RULE [[gnu::always_inline]] TC_HD inline
+
 namespace optim {
 
 using namespace functors;
@@ -57,7 +60,7 @@ TC_HD Factors<A> factors_as(const Factors<double>& from) {
 }
 
 template <class A, class V>
-TC_HD void regularise(const OptimCommon::Factors<A>& f, V& p, V& g) {
+TC_RULE void regularise(const OptimCommon::Factors<A>& f, V& p, V& g) {
   g = g * f.sign;
   if (f.decay != 0) g = fma(p, f.decay, g);
   if (f.shrink != 1) p = p * f.shrink;
@@ -65,12 +68,12 @@ TC_HD void regularise(const OptimCommon::Factors<A>& f, V& p, V& g) {
 
 // x ← x + weight·(to - x)
 template <class A, class V>
-TC_HD V lerp(V x, V to, A weight) {
+TC_RULE V lerp(V x, V to, A weight) {
   return fma(to - x, weight, x);
 }
 // The running mean of squares: x ← decay·x + (1 - decay)·g²
 template <class A, class V>
-TC_HD V mean_square(V x, V g, A decay, A fresh) {
+TC_RULE V mean_square(V x, V g, A decay, A fresh) {
   return fma(x, decay, g * g * fresh);
 }
 
@@ -89,7 +92,7 @@ struct Sgd {
     return {-clock.lr, momentum, 1 - dampening, nesterov, clock.step == 1 ? 1.0 : 0.0};
   }
   template <class A, class V>
-  TC_HD static void update(const Factors<A>& f, V& p, V g, V (&s)[1]) {
+  TC_RULE static void update(const Factors<A>& f, V& p, V g, V (&s)[1]) {
     if (f.momentum != 0) {
       s[0] = f.first != 0 ? g : fma(s[0], f.momentum, g * f.fresh);
       g = f.nesterov != 0 ? fma(s[0], f.momentum, g) : s[0];
@@ -112,7 +115,7 @@ struct Adagrad {
     return {-clock.lr / (1 + (clock.step - 1) * lr_decay), eps};
   }
   template <class A, class V>
-  TC_HD static void update(const Factors<A>& f, V& p, V g, V (&s)[1]) {
+  TC_RULE static void update(const Factors<A>& f, V& p, V g, V (&s)[1]) {
     s[0] = fma(g, g, s[0]);
     p = fma(g / (sqrt(s[0]) + f.eps), f.step, p);
   }
@@ -130,7 +133,7 @@ struct Adadelta {
   };
   TC_HD Factors<double> factors(const OptimClock& clock) const { return {-clock.lr, rho, 1 - rho, eps}; }
   template <class A, class V>
-  TC_HD static void update(const Factors<A>& f, V& p, V g, V (&s)[2]) {
+  TC_RULE static void update(const Factors<A>& f, V& p, V g, V (&s)[2]) {
     s[0] = mean_square(s[0], g, f.rho, f.fresh);
     const V delta = sqrt(s[1] + f.eps) / sqrt(s[0] + f.eps) * g;
     s[1] = mean_square(s[1], delta, f.rho, f.fresh);
@@ -152,7 +155,7 @@ struct RmsProp {
     return {-clock.lr, alpha, 1 - alpha, eps, momentum, centered};
   }
   template <class A, class V>
-  TC_HD static void update(const Factors<A>& f, V& p, V g, V (&s)[3]) {
+  TC_RULE static void update(const Factors<A>& f, V& p, V g, V (&s)[3]) {
     s[0] = mean_square(s[0], g, f.alpha, f.fresh);
     V square = s[0];
     if (f.centered != 0) {
@@ -181,7 +184,7 @@ struct Adam {
             1 / ::sqrt(1 - ::pow(beta2, clock.step)),   eps,       amsgrad};
   }
   template <class A, class V>
-  TC_HD static void update(const Factors<A>& f, V& p, V g, V (&s)[3]) {
+  TC_RULE static void update(const Factors<A>& f, V& p, V g, V (&s)[3]) {
     s[0] = lerp(s[0], g, f.fresh1);
     V square = s[1] = mean_square(s[1], g, f.beta2, f.fresh2);
     if (f.amsgrad != 0) square = s[2] = max(s[2], square);
@@ -203,7 +206,7 @@ struct Adamax {
     return {-clock.lr / (1 - ::pow(beta1, clock.step)), 1 - beta1, beta2, eps};
   }
   template <class A, class V>
-  TC_HD static void update(const Factors<A>& f, V& p, V g, V (&s)[2]) {
+  TC_RULE static void update(const Factors<A>& f, V& p, V g, V (&s)[2]) {
     s[0] = lerp(s[0], g, f.fresh1);
     s[1] = max(s[1] * f.beta2, abs(g) + f.eps);
     p = fma(s[0] / s[1], f.step, p);
@@ -232,7 +235,7 @@ struct NAdam {
   }
   TC_HD double momentum_at(double step) const { return beta1 * (1 - 0.5 * ::pow(0.96, step * momentum_decay)); }
   template <class A, class V>
-  TC_HD static void update(const Factors<A>& f, V& p, V g, V (&s)[2]) {
+  TC_RULE static void update(const Factors<A>& f, V& p, V g, V (&s)[2]) {
     s[0] = lerp(s[0], g, f.fresh1);
     s[1] = mean_square(s[1], g, f.beta2, f.fresh2);
     p = p + fma(s[0], f.of_mean, g * f.of_grad) / fma(sqrt(s[1]), f.correction, f.eps);
@@ -257,7 +260,7 @@ struct RAdam {
     return {step, 1 - beta1, beta2, 1 - beta2, eps, rho > 5 ? 1.0 : 0.0};
   }
   template <class A, class V>
-  TC_HD static void update(const Factors<A>& f, V& p, V g, V (&s)[2]) {
+  TC_RULE static void update(const Factors<A>& f, V& p, V g, V (&s)[2]) {
     s[0] = lerp(s[0], g, f.fresh1);
     s[1] = mean_square(s[1], g, f.beta2, f.fresh2);
     p = fma(f.adaptive != 0 ? s[0] / (sqrt(s[1]) + f.eps) : s[0], f.step, p);
@@ -276,7 +279,7 @@ struct Lion {
   };
   TC_HD Factors<double> factors(const OptimClock& clock) const { return {-clock.lr, 1 - beta1, 1 - beta2}; }
   template <class A, class V>
-  TC_HD static void update(const Factors<A>& f, V& p, V g, V (&s)[1]) {
+  TC_RULE static void update(const Factors<A>& f, V& p, V g, V (&s)[1]) {
     const V c = lerp(s[0], g, f.fresh1);
     const V sign = select(c > A(0), V(A(1)), select(c < A(0), V(A(-1)), c));  // 0 and NaN stay
     p = fma(sign, f.step, p);
