@@ -52,7 +52,7 @@ class FusedOptimizer(Optimizer):
         kept = [name for name in self.states if self.keeps(name, group)]
         changes: list[dict[str, Any]] = []
         for p in params:
-            state = self.state[p]
+            state = self.state.get(p, {})
             change: dict[str, Any] = self.advanced(state, group)
             for name in kept:
                 value = state.get(name)
@@ -77,7 +77,8 @@ class FusedOptimizer(Optimizer):
             None,
         )
         for p, change in zip(params, changes, strict=True):  # only now: a refused call changes nothing
-            self.state[p].update({k: v for k, v in change.items() if k in kept or k in self.numbers})
+            if kept or self.numbers:
+                self.state[p].update({k: v for k, v in change.items() if k in kept or k in self.numbers})
 
     def _pack(self, key: str, value: Any) -> Any:
         # A count fits PyTorch's float32; a product must not lose digits on its way through a file.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
-from .._core import DType, bfloat16
+from .._core import DType, bfloat16, float32
 from ..ops.creation import zeros_like
+from ..ops.elementwise import maximum
 from ..tensor import Tensor
 from .optimizer import CHECKS, Group, Optimizer, Params
 
@@ -19,13 +20,16 @@ def orthogonalize(x: Tensor, coefficients: Sequence[float], steps: int, eps: flo
     """
     a, b, c = coefficients
     wide = x.shape[0] <= x.shape[1]  # the smaller Gram matrix
-    y = (x if wide else x.mT).astype(dtype)
-    norm = sqrt(float((y.astype(x.dtype) * y.astype(x.dtype)).sum()))
-    y = y * (1 / max(norm, eps))
-    for _ in range(steps):
-        gram = y @ y.mT
-        y = a * y + (b * gram + c * (gram @ gram)) @ y
-    return y if wide else y.mT
+    sums = float32 if dtype.itemsize < 4 else dtype
+    y = (x if wide else x.mT).astype(sums)
+    y = y / maximum((y * y).sum() ** 0.5, eps)
+    for _ in range(steps):  # products in `dtype`; sums are rounded to it once
+        narrow = y.astype(dtype)
+        gram = narrow @ narrow.mT
+        square = gram @ gram
+        change = (b * gram.astype(sums) + c * square.astype(sums)).astype(dtype) @ narrow
+        y = a * y + change.astype(sums)
+    return (y if wide else y.mT).astype(dtype)
 
 
 class Muon(Optimizer):
