@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .. import _core
+from .._core import Device
 from ..ops.creation import asarray, full_like
 from ..tensor import Tensor
 from .optimizer import CHECKS, Group, Optimizer
@@ -41,23 +42,26 @@ class FusedOptimizer(Optimizer):
         return {"step": state.get("step", 0.0) + 1.0}
 
     def _update(self, group: Group) -> None:
-        by_device: dict[str, list[Tensor]] = {}
+        by_device: dict[Device, list[Tensor]] = {}
         for p in group["params"]:
             if p.grad is not None:
-                by_device.setdefault(str(p.device), []).append(p)
+                by_device.setdefault(p.device, []).append(p)
         for params in by_device.values():
             self._step(group, params)
 
     def _step(self, group: Group, params: list[Tensor]) -> None:
-        kept = [name for name in self.states if self.keeps(name, group)]
-        changes: list[dict[str, Any]] = []
+        columns: dict[str, list[Tensor]] = {name: [] for name in self.states if self.keeps(name, group)}
+        numbers: list[dict[str, float]] = []
+        fresh: list[tuple[Tensor, str, Tensor]] = []
         for p in params:
             state = self.state.get(p, {})
-            change: dict[str, Any] = self.advanced(state, group)
-            for name in kept:
+            numbers.append(self.advanced(state, group))
+            for name, column in columns.items():
                 value = state.get(name)
-                change[name] = full_like(p.detach(), self.initial(name, group)) if value is None else value
-            changes.append(change)
+                if value is None:
+                    value = full_like(p, self.initial(name, group))
+                    fresh.append((p, name, value))
+                column.append(value)
         options: list[float] = []
         for name in self.options:
             value = group[name]
@@ -66,19 +70,22 @@ class FusedOptimizer(Optimizer):
             self.rule,
             params,
             [p.grad for p in params],
-            [[change[name] for change in changes] if name in kept else [] for name in self.states],
+            [columns.get(name, []) for name in self.states],
             options,
             float(group["lr"]),
             float(group["weight_decay"]),
             bool(group.get("decoupled_weight_decay", False)),
             bool(group["maximize"]),
-            [change["step"] for change in changes],
-            [change["mu_product"] for change in changes] if "mu_product" in self.numbers else [],
+            [n["step"] for n in numbers],
+            [n["mu_product"] for n in numbers] if "mu_product" in self.numbers else [],
             None,
         )
-        for p, change in zip(params, changes, strict=True):  # only now: a refused call changes nothing
-            if kept or self.numbers:
-                self.state[p].update({k: v for k, v in change.items() if k in kept or k in self.numbers})
+        # Only now: a refused call changes nothing.
+        if self.numbers:
+            for p, n in zip(params, numbers, strict=True):
+                self.state[p].update(n)
+        for p, name, value in fresh:
+            self.state[p][name] = value
 
     def _pack(self, key: str, value: Any) -> Any:
         # A count fits PyTorch's float32; a product must not lose digits on its way through a file.
