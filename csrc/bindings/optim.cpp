@@ -4,9 +4,6 @@
 
 namespace tc::python {
 namespace {
-const Binder binder{[](PyObject* module) {
-  bind<"sgd_step", &ops::sgd_step>(module);
-  bind<"adam_step", &ops::adam_step>(module);
-}};
+const Binder binder{[](PyObject* module) { bind<"optim_step", &ops::optim_step>(module); }};
 }  // namespace
 }  // namespace tc::python

@@ -1,6 +1,6 @@
 // Optimiser steps in one pass over memory: each chunk of a parameter is read with its gradient and states, updated in
 // registers (half types as float) and written back. Chunks have a fixed size and are spread over threads across all
-// parameters, so that many small ones cost no more than a few large ones.
+// parameters, so that many small ones cost no more than a few large ones. One driver serves every rule.
 #include "ops/optim.h"
 
 #include <algorithm>
@@ -55,72 +55,48 @@ inline void for_lanes(std::int64_t begin, std::int64_t end, Body&& body) {
       [&](std::int64_t i, std::int64_t count) { body(Lanes<T>{begin + i, count}); });
 }
 
-template <class T>
-void sgd_chunk(const SgdStep& s, const OptimClock& clock, const OptimPart& part, std::int64_t begin, std::int64_t end) {
-  using A = Acc<T>;
-  using V = simd::Vec<A>;
-  T *const param = reinterpret_cast<T*>(part.param), *const velocity = reinterpret_cast<T*>(part.states[0]);
+// The rule on elements [begin, end) of a part. Rule and factors are copies of their own, so that they stay in
+// registers.
+template <class T, class Rule, class Factors, class Common>
+void update(const Rule rule, const Factors f, const Common common, const OptimPart& part, std::int64_t begin,
+            std::int64_t end) {
+  using V = simd::Vec<Acc<T>>;
+  constexpr int kStates = Rule::kStates.size();
+  T* const param = reinterpret_cast<T*>(part.param);
   const T* const grad = reinterpret_cast<const T*>(part.grad);
-  const V sign(s.maximize ? A(-1) : A(1)), decay(static_cast<A>(s.weight_decay)), lr(static_cast<A>(-clock.lr));
-  const V momentum(static_cast<A>(s.momentum)), fresh(static_cast<A>(1 - s.dampening));
-  for_lanes<T>(begin, end, [&](Lanes<T> at) {
-    const V p = at.load(param);
-    V g = at.load(grad) * sign;
-    if (s.weight_decay != 0) g = simd::fma(decay, p, g);
-    if (velocity) {
-      const V v = clock.step == 1 ? g : simd::fma(momentum, at.load(velocity), fresh * g);
-      at.store(velocity, v);
-      g = s.nesterov ? simd::fma(momentum, v, g) : v;
-    }
-    at.store(param, simd::fma(lr, g, p));
+  T* states[kStates];
+  for (int k = 0; k < kStates; ++k) states[k] = rule.keeps(k) ? reinterpret_cast<T*>(part.states[k]) : nullptr;
+  for_lanes<T>(begin, end, [&](Lanes<T> at) TC_INLINE_LAMBDA {
+    V p = at.load(param), g = at.load(grad), s[kStates];
+    for (int k = 0; k < kStates; ++k) s[k] = states[k] ? at.load(states[k]) : V(Acc<T>(0));
+    optim::regularise(common, p, g);
+    Rule::update(f, p, g, s);
+    for (int k = 0; k < kStates; ++k)
+      if (states[k]) at.store(states[k], s[k]);
+    at.store(param, p);
   });
 }
 
-template <class T>
-void adam_chunk(const AdamStep& s, const AdamStep::Factors& f, const OptimPart& part, std::int64_t begin,
-                std::int64_t end) {
-  using A = Acc<T>;
-  using V = simd::Vec<A>;
-  T *const param = reinterpret_cast<T*>(part.param), *const mean = reinterpret_cast<T*>(part.states[0]);
-  T *const square = reinterpret_cast<T*>(part.states[1]), *const peak = reinterpret_cast<T*>(part.states[2]);
-  const T* const grad = reinterpret_cast<const T*>(part.grad);
-  const bool decays = s.weight_decay != 0;
-  const V sign(s.maximize ? A(-1) : A(1)), decay(static_cast<A>(s.weight_decay)), shrink(static_cast<A>(f.shrink));
-  const V fresh1(static_cast<A>(1 - s.beta1)), beta2(static_cast<A>(s.beta2)), fresh2(static_cast<A>(1 - s.beta2));
-  const V step(static_cast<A>(-f.step_size)), correction(static_cast<A>(f.root_correction)), eps(static_cast<A>(s.eps));
-  for_lanes<T>(begin, end, [&](Lanes<T> at) {
-    V p = at.load(param), g = at.load(grad) * sign;
-    if (decays && s.decoupled)
-      p = p * shrink;
-    else if (decays)
-      g = simd::fma(decay, p, g);
-    V m = at.load(mean);
-    m = simd::fma(fresh1, g - m, m);
-    V v = simd::fma(beta2, at.load(square), fresh2 * g * g);
-    at.store(mean, m);
-    at.store(square, v);
-    if (peak) {
-      v = simd::max(at.load(peak), v);
-      at.store(peak, v);
-    }
-    at.store(param, simd::fma(step, m / (simd::sqrt(v) / correction + eps), p));
-  });
-}
-
-void sgd_step(const SgdStep& settings, const OptimClock* clock, std::span<const OptimPart> parts) {
+template <class Rule>
+void step(const Rule& rule, const OptimCommon& common, std::span<const OptimClock> clocks,
+          std::span<const OptimPart> parts) {
+  std::vector<typename Rule::template Factors<double>> factors;
+  std::vector<OptimCommon::Factors<double>> commons;
+  for (const OptimClock& clock : clocks) {
+    factors.push_back(rule.factors(clock));
+    commons.push_back(common.factors(clock));
+  }
   for_chunks(parts, [&]<class T>(const OptimPart& part, std::int64_t begin, std::int64_t end) {
-    sgd_chunk<T>(settings, *clock, part, begin, end);
-  });
-}
-void adam_step(const AdamStep& settings, const OptimClock* clock, std::span<const OptimPart> parts) {
-  const AdamStep::Factors factors = settings.factors(*clock);
-  for_chunks(parts, [&]<class T>(const OptimPart& part, std::int64_t begin, std::int64_t end) {
-    adam_chunk<T>(settings, factors, part, begin, end);
+    update<T>(rule, optim::factors_as<Acc<T>>(factors[part.clock]), optim::factors_as<Acc<T>>(commons[part.clock]),
+              part, begin, end);
   });
 }
 
-const Provide registered{kernels::sgd_step, DeviceType::cpu, &sgd_step};
-const Provide adam_registered{kernels::adam_step, DeviceType::cpu, &adam_step};
+template <class... Rules>
+struct ProvideRules {
+  explicit ProvideRules(Types<Rules...>) { (Provide{kernels::optim_step<Rules>, DeviceType::cpu, &step<Rules>}, ...); }
+};
+const ProvideRules registered{optim::Rules{}};
 
 }  // namespace
 }  // namespace tc::cpu

@@ -12,9 +12,10 @@ namespace tc::cuda {
 inline namespace TC_CUDA_BACKEND {
 namespace {
 
-constexpr int kRun = 4;                         // elements per access
-constexpr int kPerBlock = kThreads * kRun * 4;  // elements of one part a block updates
-constexpr int kBlocks = 3;                      // a multiprocessor must hold: as many as no spill allows
+template <class A>
+constexpr int kRun = 16 / static_cast<int>(sizeof(A));  // elements per access
+constexpr int kPerBlock = kThreads * 16;                // elements of one part a block updates
+constexpr int kBlocks = 3;                              // a multiprocessor must hold: as many as no spill allows
 
 struct Entry {  // a part of the table
   OptimPart part;
@@ -41,13 +42,13 @@ struct Run {
   std::int64_t at;
   int count;
   bool aligned;
-  TC_DEVICE void load(A (&out)[kRun], const std::byte* data) const {
+  TC_DEVICE void load(A (&out)[kRun<A>], const std::byte* data) const {
     if (aligned)
       load_chunk<T>(out, data, at);
     else
       load_some<T>(out, data, at, 1, count);
   }
-  TC_DEVICE void store(const A (&values)[kRun], std::byte* data) const {
+  TC_DEVICE void store(const A (&values)[kRun<A>], std::byte* data) const {
     if (aligned)
       store_chunk<T>(values, data, at);
     else
@@ -55,105 +56,66 @@ struct Run {
   }
 };
 
+// What a block works with, computed once by its first thread.
+template <class Rule>
+struct Numbers {
+  typename Rule::template Factors<double> own;
+  OptimCommon::Factors<double> common;
+};
+
 template <class T, class A, class Rule>
-TC_DEVICE void update_as(const OptimPart& part, std::int64_t begin, const Rule& rule) {
+TC_DEVICE void update_as(const Rule& rule, const Numbers<Rule>& numbers, const OptimPart& part, std::int64_t begin) {
+  constexpr int kStates = Rule::kStates.size(), kRun = cuda::kRun<A>;
   bool aligned =
       reinterpret_cast<std::uintptr_t>(part.param) % 16 == 0 && reinterpret_cast<std::uintptr_t>(part.grad) % 16 == 0;
   for (const std::byte* state : part.states) aligned = aligned && reinterpret_cast<std::uintptr_t>(state) % 16 == 0;
+  const auto own = optim::factors_as<A>(numbers.own);
+  const auto common = optim::factors_as<A>(numbers.common);
 #pragma unroll 1
   for (int i = 0; i < kPerBlock; i += kThreads * kRun) {
     const std::int64_t at = begin + i + static_cast<std::int64_t>(threadIdx.x) * kRun;
     if (at >= part.size) return;
     const int count = part.size - at < kRun ? static_cast<int>(part.size - at) : kRun;
     const Run<T, A> run{at, count, aligned && count == kRun};
-    A p[kRun] = {}, g[kRun] = {};
+    A p[kRun] = {}, g[kRun] = {}, s[kStates][kRun] = {};
     run.load(p, part.param);
     run.load(g, part.grad);
-    rule.template apply<A>(run, part, p, g);
+#pragma unroll
+    for (int k = 0; k < kStates; ++k)
+      if (rule.keeps(k)) run.load(s[k], part.states[k]);
+#pragma unroll
+    for (int e = 0; e < kRun; ++e) {
+      A mine[kStates];
+#pragma unroll
+      for (int k = 0; k < kStates; ++k) mine[k] = s[k][e];
+      optim::regularise(common, p[e], g[e]);
+      Rule::update(own, p[e], g[e], mine);
+#pragma unroll
+      for (int k = 0; k < kStates; ++k) s[k][e] = mine[k];
+    }
     run.store(p, part.param);
+#pragma unroll
+    for (int k = 0; k < kStates; ++k)
+      if (rule.keeps(k)) run.store(s[k], part.states[k]);
   }
 }
 
 template <class Rule>
-TC_DEVICE void update(const Entry* entries, int count, const Rule& rule) {
+__global__ void __launch_bounds__(kThreads, kBlocks)
+    optim_step(const Entry* entries, int count, Rule rule, OptimCommon common, const OptimClock* clocks) {
+  TC_SHARED(Numbers<Rule>, numbers, [1]);
   const Entry& entry = entry_of(entries, count, blockIdx.x);
+  if (threadIdx.x == 0) {
+    const OptimClock clock = clocks[entry.part.clock];
+    numbers[0] = {rule.factors(clock), common.factors(clock)};
+  }
+  __syncthreads();
   const std::int64_t begin = (static_cast<std::int64_t>(blockIdx.x) - entry.first_block) * kPerBlock;
   if (entry.part.dtype == DType::float64)
-    update_as<double, double>(entry.part, begin, rule);
+    update_as<double, double>(rule, numbers[0], entry.part, begin);
   else
     dispatch_stored(Types<float, half, bfloat16>{}, entry.part.dtype,
-                    [&]<class T>() { update_as<T, float>(entry.part, begin, rule); });
-}
-
-TC_DEVICE float fused(float a, float b, float c) { return ::fmaf(a, b, c); }
-TC_DEVICE double fused(double a, double b, double c) { return ::fma(a, b, c); }
-
-struct SgdRule {
-  SgdStep s;
-  OptimClock clock;
-  template <class A, class R>
-  TC_DEVICE void apply(const R& run, const OptimPart& part, A (&p)[kRun], A (&g)[kRun]) const {
-    const A sign = s.maximize ? A(-1) : A(1), decay = static_cast<A>(s.weight_decay), lr = static_cast<A>(-clock.lr);
-    const A momentum = static_cast<A>(s.momentum), fresh = static_cast<A>(1 - s.dampening);
-    A v[kRun] = {};
-    if (part.states[0] && clock.step != 1) run.load(v, part.states[0]);
-#pragma unroll
-    for (int i = 0; i < kRun; ++i) {
-      g[i] = g[i] * sign;
-      if (s.weight_decay != 0) g[i] = fused(decay, p[i], g[i]);
-      if (part.states[0]) {
-        v[i] = clock.step == 1 ? g[i] : fused(momentum, v[i], fresh * g[i]);
-        g[i] = s.nesterov ? fused(momentum, v[i], g[i]) : v[i];
-      }
-      p[i] = fused(lr, g[i], p[i]);
-    }
-    if (part.states[0]) run.store(v, part.states[0]);
-  }
-};
-
-struct AdamRule {
-  AdamStep s;
-  AdamStep::Factors f;
-  template <class A, class R>
-  TC_DEVICE void apply(const R& run, const OptimPart& part, A (&p)[kRun], A (&g)[kRun]) const {
-    const A sign = s.maximize ? A(-1) : A(1), decay = static_cast<A>(s.weight_decay), shrink = static_cast<A>(f.shrink);
-    const A fresh1 = static_cast<A>(1 - s.beta1), beta2 = static_cast<A>(s.beta2), fresh2 = static_cast<A>(1 - s.beta2);
-    const A step = static_cast<A>(-f.step_size), correction = static_cast<A>(f.root_correction),
-            eps = static_cast<A>(s.eps);
-    A m[kRun] = {}, v[kRun] = {}, peak[kRun] = {};
-    run.load(m, part.states[0]);
-    run.load(v, part.states[1]);
-    if (part.states[2]) run.load(peak, part.states[2]);
-#pragma unroll
-    for (int i = 0; i < kRun; ++i) {
-      g[i] = g[i] * sign;
-      if (s.weight_decay != 0 && s.decoupled)
-        p[i] = p[i] * shrink;
-      else if (s.weight_decay != 0)
-        g[i] = fused(decay, p[i], g[i]);
-      m[i] = fused(fresh1, g[i] - m[i], m[i]);
-      v[i] = fused(beta2, v[i], fresh2 * g[i] * g[i]);
-      A largest = v[i];
-      if (part.states[2]) largest = peak[i] = functors::max(peak[i], v[i]);
-      p[i] = fused(step, m[i] / (functors::sqrt(largest) / correction + eps), p[i]);
-    }
-    run.store(m, part.states[0]);
-    run.store(v, part.states[1]);
-    if (part.states[2]) run.store(peak, part.states[2]);
-  }
-};
-
-__global__ void __launch_bounds__(kThreads, kBlocks)
-    sgd(const Entry* entries, int count, SgdStep settings, const OptimClock* clock) {
-  update(entries, count, SgdRule{settings, *clock});
-}
-
-__global__ void __launch_bounds__(kThreads, kBlocks)
-    adam(const Entry* entries, int count, AdamStep settings, const OptimClock* clock) {
-  TC_SHARED(AdamStep::Factors, factors, [1]);  // two powers, computed once per block
-  if (threadIdx.x == 0) factors[0] = settings.factors(*clock);
-  __syncthreads();
-  update(entries, count, AdamRule{settings, factors[0]});
+                    [&]<class T>() { update_as<T, float>(rule, numbers[0], entry.part, begin); });
 }
 
 struct Table {
@@ -186,16 +148,22 @@ Table table_of(std::span<const OptimPart> parts) {
   return made;
 }
 
-template <auto Step, class Settings>
-void run(const Settings& settings, const OptimClock* clock, std::span<const OptimPart> parts) {
+template <class Rule>
+void step(const Rule& rule, const OptimCommon& common, std::span<const OptimClock> clocks,
+          std::span<const OptimPart> parts) {
   const Table table = table_of(parts);
   if (table.entries.empty()) return;
-  launch<Step>({dim3(static_cast<unsigned>(table.blocks)), kThreads}, table.on_device.data<const Entry>(),
-               static_cast<int>(table.entries.size()), settings, clock);
+  launch<optim_step<Rule>>({dim3(static_cast<unsigned>(table.blocks)), kThreads}, table.on_device.data<const Entry>(),
+                           static_cast<int>(table.entries.size()), rule, common, clocks.data());
 }
 
-TC_PROVIDE_CUDA(sgd_registered, kernels::sgd_step, &(run<sgd, SgdStep>));
-TC_PROVIDE_CUDA(adam_registered, kernels::adam_step, &(run<adam, AdamStep>));
+template <class... Rules>
+struct ProvideRules {
+  explicit ProvideRules(Types<Rules...>) {
+    (Provide{kernels::optim_step<Rules>, &step<Rules>, Backend::TC_CUDA_BACKEND}, ...);
+  }
+};
+const ProvideRules registered{optim::Rules{}};
 
 }  // namespace
 }  // namespace TC_CUDA_BACKEND

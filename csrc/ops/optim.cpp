@@ -1,7 +1,8 @@
 #include "ops/optim.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <bit>
 
 #include "ops/copy.h"
 
@@ -67,22 +68,23 @@ void check_apart(const char* op, std::span<const OptimPart> parts) {
 // Row-major stand-ins for the arrays with another layout, written back at the end.
 class Parts {
  public:
-  Parts(const char* op, const Arrays& params, std::span<const List> others) {
+  // `others` are the gradients and the states in use; `slots` says which state each of them is.
+  Parts(const char* op, const Arrays& params, std::span<const List> others, std::span<const int> slots) {
     check_lists(op, params, others);
     parts_.reserve(params.size());
     for (std::size_t i = 0; i < params.size(); ++i) {
-      OptimPart part{params[i].dtype(), params[i].size(), written(params[i]), nullptr, {}};
+      OptimPart part{params[i].dtype(), 0, params[i].size(), written(params[i]), nullptr, {}};
       const Array& grad = (*others[0].arrays)[i];
       if (grad.is_contiguous())
         part.grad = grad.raw();
       else
         part.grad = copies_.emplace_back(ops::copy(grad)).raw();
-      for (std::size_t k = 1; k < others.size(); ++k) part.states[k - 1] = written((*others[k].arrays)[i]);
+      for (std::size_t k = 0; k < slots.size(); ++k) part.states[slots[k]] = written((*others[k + 1].arrays)[i]);
       parts_.push_back(part);
     }
     check_apart(op, parts_);
   }
-  std::span<const OptimPart> parts() const { return parts_; }
+  std::span<OptimPart> parts() { return parts_; }
   void finish() const {
     for (const Array& a : direct_) a.storage()->version.fetch_add(1, std::memory_order_relaxed);
     for (const auto& [original, copy] : staged_) assign(original, copy);
@@ -99,57 +101,99 @@ class Parts {
   std::vector<std::pair<Array, Array>> staged_;
 };
 
-template <class Settings>
-void run(const Kernel<void(const Settings&, const OptimClock*, std::span<const OptimPart>)>& kernel, const char* op,
-         const Settings& settings, double lr, std::int64_t step, const std::optional<Array>& clock,
-         const Arrays& params, std::span<const List> others) {
-  check_value(clock || step >= 1, op, ": step counts from 1, got ", step);
-  if (clock)
-    check_value(clock->dtype() == DType::float64 && clock->shape() == Dims{2} && clock->is_contiguous(), op,
-                ": clock must be a contiguous float64 array of shape (2,), got ", name_of(clock->dtype()), " of shape ",
-                clock->shape());
-  const Parts parts(op, params, others);
-  if (params.empty()) return;
-  const Device device = params[0].device();
-  if (clock) check_same_device(params[0], *clock, op);
-  Array now = clock ? *clock : Array::empty({2}, DType::float64);
-  if (!clock) {
-    now.data<double>()[0] = lr;
-    now.data<double>()[1] = static_cast<double>(step);
-    now = to_device(now, device, false);
+// The clocks of a call given by numbers: parameters at the same step share one.
+std::vector<OptimClock> clocks_of(const char* op, double lr, const std::vector<double>& steps,
+                                  const std::vector<double>& products, std::span<OptimPart> parts) {
+  std::vector<OptimClock> clocks;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    check_value(steps[i] >= 1, op, ": steps count from 1, got ", steps[i]);
+    const double product = products.empty() ? 0 : products[i];
+    const auto same = std::find_if(clocks.rbegin(), clocks.rend(),
+                                   [&](const OptimClock& c) { return c.step == steps[i] && c.product == product; });
+    parts[i].clock = static_cast<std::int32_t>(clocks.rend() - same) - 1;
+    if (same != clocks.rend()) continue;
+    parts[i].clock = static_cast<std::int32_t>(clocks.size());
+    clocks.push_back({lr, steps[i], product});
   }
-  kernel(device, settings, reinterpret_cast<const OptimClock*>(now.raw()), parts.parts());
+  return clocks;
+}
+
+struct Call {
+  const Arrays &params, &grads;
+  const std::vector<Arrays>& states;
+  const std::vector<double>& options;
+  double lr;
+  OptimCommon common;
+  const std::vector<double>&steps, &products;
+  const std::optional<Array>& clock;
+};
+
+template <class Rule>
+void step(const Call& call) {
+  constexpr const char* kOp = Rule::kName;
+  constexpr std::size_t kOptions = sizeof(Rule) / sizeof(double), kStates = Rule::kStates.size();
+  static_assert(kStates <= kMaxOptimStates);
+  check_value(call.options.size() == kOptions, kOp, ": takes ", kOptions, " options, got ", call.options.size());
+  std::array<double, kOptions> options;
+  std::copy_n(call.options.begin(), kOptions, options.begin());
+  const auto rule = std::bit_cast<Rule>(options);
+
+  check_value(call.states.size() == kStates, kOp, ": takes ", kStates, " lists of states, got ", call.states.size());
+  std::vector<List> lists{{"grads", &call.grads}};
+  std::vector<int> slots;
+  for (std::size_t k = 0; k < kStates; ++k) {
+    check_value(rule.keeps(static_cast<int>(k)) || call.states[k].empty(), kOp, ": these options do without ",
+                Rule::kStates[k], ", got ", call.states[k].size());
+    if (!rule.keeps(static_cast<int>(k))) continue;
+    lists.push_back({Rule::kStates[k], &call.states[k]});
+    slots.push_back(static_cast<int>(k));
+  }
+
+  constexpr bool kProducts = requires { rule.momentum_at(1.0); };
+  const std::size_t count = call.clock ? 0 : call.params.size();
+  check_value(call.steps.size() == count, kOp, ": takes ", count, " steps, got ", call.steps.size());
+  check_value(call.products.size() == (kProducts ? count : 0), kOp, ": takes ", kProducts ? count : 0,
+              " products, got ", call.products.size());
+  if (call.clock)
+    check_value(call.clock->dtype() == DType::float64 && call.clock->shape() == Dims{3} && call.clock->is_contiguous(),
+                kOp, ": clock must be a contiguous float64 array of shape (3,), got ", name_of(call.clock->dtype()),
+                " of shape ", call.clock->shape());
+
+  Parts parts(kOp, call.params, lists, slots);
+  if (call.params.empty()) return;
+  const Device device = call.params[0].device();
+  Array clocks;
+  if (call.clock) {
+    check_same_device(call.params[0], *call.clock, kOp);
+    clocks = *call.clock;
+  } else {
+    const auto now = clocks_of(kOp, call.lr, call.steps, call.products, parts.parts());
+    clocks = Array::empty({static_cast<std::int64_t>(now.size()), 3}, DType::float64);
+    std::copy(now.begin(), now.end(), clocks.data<OptimClock>());
+    clocks = to_device(clocks, device, false);
+  }
+  kernels::optim_step<Rule>(device, rule, call.common,
+                            {clocks.data<const OptimClock>(), static_cast<std::size_t>(clocks.size()) / 3},
+                            parts.parts());
   parts.finish();
+}
+
+template <class... Rules>
+void step_by(const std::string& rule, const Call& call, Types<Rules...>) {
+  const bool known = ((rule == Rules::kName ? (step<Rules>(call), true) : false) || ...);
+  std::string names;
+  if (!known) ((names += std::string(" ") + Rules::kName), ...);
+  check_value(known, "optim_step: rule must be one of", names, "; got ", rule);
 }
 
 }  // namespace
 
-void sgd_step(const Arrays& params, const Arrays& grads, const Arrays& velocities, double lr, double momentum,
-              double dampening, double weight_decay, bool nesterov, bool maximize, std::int64_t step,
-              const std::optional<Array>& clock) {
-  constexpr const char* kOp = "sgd_step";
-  check_value(!nesterov || (momentum > 0 && dampening == 0), kOp,
-              ": nesterov requires a momentum and zero dampening, got momentum ", momentum, " and dampening ",
-              dampening);
-  check_value(momentum != 0 || velocities.empty(), kOp, ": without momentum there are no velocities, got ",
-              velocities.size());
-  const List lists[] = {{"grads", &grads}, {"velocities", &velocities}};
-  run(kernels::sgd_step, kOp, SgdStep{momentum, dampening, weight_decay, nesterov, maximize}, lr, step, clock, params,
-      std::span(lists, momentum != 0 ? 2 : 1));
-}
-
-void adam_step(const Arrays& params, const Arrays& grads, const Arrays& exp_avgs, const Arrays& exp_avg_sqs,
-               const Arrays& max_exp_avg_sqs, std::int64_t step, double lr, double beta1, double beta2, double eps,
-               double weight_decay, bool decoupled, bool amsgrad, bool maximize, const std::optional<Array>& clock) {
-  constexpr const char* kOp = "adam_step";
-  check_value(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, kOp, ": betas must lie in [0, 1), got ", beta1,
-              " and ", beta2);
-  check_value(amsgrad || max_exp_avg_sqs.empty(), kOp, ": max_exp_avg_sqs belong to amsgrad, got ",
-              max_exp_avg_sqs.size());
-  const AdamStep settings{beta1, beta2, eps, weight_decay, decoupled, amsgrad, maximize};
-  const List lists[] = {
-      {"grads", &grads}, {"exp_avgs", &exp_avgs}, {"exp_avg_sqs", &exp_avg_sqs}, {"max_exp_avg_sqs", &max_exp_avg_sqs}};
-  run(kernels::adam_step, kOp, settings, lr, step, clock, params, std::span(lists, amsgrad ? 4 : 3));
+void optim_step(const std::string& rule, const Arrays& params, const Arrays& grads, const std::vector<Arrays>& states,
+                const std::vector<double>& options, double lr, double weight_decay, bool decoupled, bool maximize,
+                const std::vector<double>& steps, const std::vector<double>& products,
+                const std::optional<Array>& clock) {
+  step_by(rule, Call{params, grads, states, options, lr, {weight_decay, decoupled, maximize}, steps, products, clock},
+          optim::Rules{});
 }
 
 }  // namespace tc::ops

@@ -1,5 +1,8 @@
 """tensorcore: NumPy-like tensors, autograd and neural networks on hand-written CPU and CUDA kernels."""
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import (
     autograd,
     cuda,
@@ -45,3 +48,13 @@ from .tensor import Tensor
 
 __array_api_version__ = "2024.12"
 SUPPORTED_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+if _TYPE_CHECKING:
+    from . import optim
+
+
+def __getattr__(name: str) -> object:
+    """Modules that only training needs are imported when they are asked for: importing the package stays quick."""
+    if name == "optim":
+        return _import_module(".optim", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -299,10 +299,11 @@ def test_optimiser_reads_its_clock_from_the_device(rng):
         rng = np.random.default_rng(0)
         params = [tc.asarray(rng.standard_normal(s)).to(device) for s in shapes]
         means, squares = ([tc.zeros(s, dtype=tc.float64, device=device) for s in shapes] for _ in range(2))
-        clock = tc.asarray([0.1, 1.0], dtype=tc.float64).to(device)
+        clock = tc.asarray([0.1, 1.0, 0.0], dtype=tc.float64).to(device)
         for _ in range(3):
             grads = [tc.asarray(rng.standard_normal(s)).to(device) for s in shapes]
-            _core.adam_step(params, grads, means, squares, (), 0, 0.0, 0.9, 0.99, 1e-8, 0.01, True, False, False, clock)
+            states, options = [means, squares, []], (0.9, 0.99, 1e-8, 0.0)
+            _core.optim_step("adam_step", params, grads, states, options, 0.0, 0.01, True, False, [], [], clock)
             clock[1] = clock[1] + 1
         results.append([np.asarray(p.cpu()) for p in params])
     for a, b in zip(*results, strict=True):

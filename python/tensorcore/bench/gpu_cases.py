@@ -295,31 +295,17 @@ def adam(count: int, size: int) -> GpuCase:
     lr, betas, eps = 1e-3, (0.9, 0.999), 1e-8
 
     def build(lib: Any, x: Inputs) -> Callable[[], Any]:
-        params, grads = [x[n] for n in names], [x[f"g{n}"] for n in names]
-        if is_torch(lib):
-            for p, g in zip(params, grads, strict=True):
-                p.requires_grad_(True)
-                p.grad = g
-            on_device = params[0].is_cuda
-            optimiser = lib.optim.Adam(params, lr=lr, betas=betas, eps=eps, fused=on_device)
+        params = [x[n].requires_grad_(True) for n in names]
+        for p, n in zip(params, names, strict=True):
+            p.grad = x[f"g{n}"]
+        fused = {"fused": params[0].is_cuda} if is_torch(lib) else {}
+        optimiser = lib.optim.Adam(params, lr=lr, betas=betas, eps=eps, **fused)
 
-            def step() -> Any:
-                optimiser.step()
-                return [params[0].detach()]
+        def step() -> Any:
+            optimiser.step()
+            return [params[0].detach()]
 
-            return step
-        means, squares = [lib.zeros_like(p) for p in params], [lib.zeros_like(p) for p in params]
-        done = 0
-
-        def run() -> Any:
-            nonlocal done
-            done += 1
-            lib._core.adam_step(
-                params, grads, means, squares, [], done, lr, *betas, eps, 0.0, False, False, False, None
-            )
-            return [params[0]]
-
-        return run
+        return step
 
     # With the same gradient in every step the mean and the square keep their ratio: each step moves by lr·sign(g).
     def error(x: Inputs, got: list[Any]) -> float:

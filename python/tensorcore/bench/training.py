@@ -8,13 +8,12 @@ loss, the gradient of the last weight, and the loss after the update, which ever
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import references
 from .case import Builder, Case, Inputs
 
 _LR, _EPS, _BETAS = 1e-3, 1e-8, (0.9, 0.999)
-_MOMENTUM = 0.9
 
 Params = dict[str, Any]
 
@@ -34,27 +33,43 @@ class Steps:
 # ---- optimisers ----------------------------------------------------------------------------------
 
 
-def _updater(lib: Any, kind: str, params: list[Any]) -> Callable[[], None]:
-    """What updates `params` from their gradients, as the framework's users write it."""
-    if lib.__name__ == "torch":
-        if kind == "adam":
-            step: Callable[[], None] = lib.optim.Adam(params, lr=_LR, betas=_BETAS, eps=_EPS).step
-        else:
-            step = lib.optim.SGD(params, lr=_LR, momentum=_MOMENTUM).step
-        return step
-    states = [[lib.zeros_like(p.detach()) for p in params] for _ in range(2 if kind == "adam" else 1)]
-    taken = 0
+class Kind(NamedTuple):
+    """An optimiser: its class, its options, elements moved per parameter element, what its first step gives.
 
-    def update() -> None:
-        nonlocal taken
-        taken += 1
-        grads = [p.grad for p in params]
-        if kind == "adam":
-            lib._core.adam_step(params, grads, *states, (), taken, _LR, *_BETAS, _EPS, 0.0, False, False, False, None)
-        else:
-            lib._core.sgd_step(params, grads, *states, _LR, _MOMENTUM, 0.0, 0.0, False, False, taken, None)
+    tuned: the argument by which PyTorch gives its fastest version.
+    """
 
-    return update
+    name: str
+    options: dict[str, Any]
+    passes: int  # parameter and states read and written, gradient read
+    first: Callable[[Any, Any, Any], Any]  # (NumPy, parameter, gradient) -> the change over -lr
+    tuned: str = "foreach"
+    peers: tuple[str, ...] = ("tc", "torch")
+
+
+_ADAM = {"betas": _BETAS, "eps": _EPS}
+_KINDS = {
+    "sgd-momentum": Kind("SGD", {"momentum": 0.9}, 5, lambda np, p, g: g, "fused"),
+    "adagrad": Kind("Adagrad", {"eps": _EPS}, 5, lambda np, p, g: g / (np.abs(g) + _EPS), "fused"),
+    "adadelta": Kind(
+        "Adadelta", {"rho": 0.9, "eps": _EPS}, 7, lambda np, p, g: (_EPS / (0.1 * g * g + _EPS)) ** 0.5 * g
+    ),
+    "rmsprop": Kind("RMSprop", {"alpha": 0.99, "eps": _EPS}, 5, lambda np, p, g: g / (0.1 * np.abs(g) + _EPS)),
+    "adam": Kind("Adam", _ADAM, 7, lambda np, p, g: g / (np.abs(g) + _EPS), "fused"),
+    "adamw": Kind(
+        "AdamW", {**_ADAM, "weight_decay": 0.1}, 7, lambda np, p, g: 0.1 * p + g / (np.abs(g) + _EPS), "fused"
+    ),
+    "adamax": Kind("Adamax", _ADAM, 7, lambda np, p, g: g / (np.abs(g) + _EPS)),
+    "nadam": Kind("NAdam", _ADAM, 7, lambda np, p, g: _nadam_first(g) / (np.abs(g) + _EPS)),
+    "radam": Kind("RAdam", _ADAM, 7, lambda np, p, g: g),
+    "lion": Kind("Lion", {"betas": (0.9, 0.99)}, 5, lambda np, p, g: np.sign(g), peers=("tc",)),
+}
+
+
+def _nadam_first(g: Any) -> Any:
+    """What NAdam's first step divides by the root of the mean square."""
+    now, after = (_BETAS[0] * (1 - 0.5 * 0.96 ** (t * 4e-3)) for t in (1, 2))
+    return g + after * (1 - _BETAS[0]) * g / (1 - now * after)
 
 
 def _leaf(value: Any, scale: float = 1.0) -> Any:
@@ -62,8 +77,9 @@ def _leaf(value: Any, scale: float = 1.0) -> Any:
     return (value.detach() * scale).requires_grad_(True)
 
 
-def optimizer(kind: str, count: int, *, quick: bool = False) -> Case:
-    """A step on `count` elements in 20 tensors."""
+def optimizer(label: str, count: int, *, quick: bool = False) -> Case:
+    """A step on `count` elements in 20 tensors; PyTorch's as fast as it offers."""
+    kind = _KINDS[label]
     tensors = 20
     shape = (count // tensors,)
     names = [f"p{i}" for i in range(tensors)]
@@ -73,7 +89,8 @@ def optimizer(kind: str, count: int, *, quick: bool = False) -> Case:
             params = [_leaf(x[n]) for n in names]
             for p, n in zip(params, names, strict=True):
                 p.grad = x["g" + n]
-            return params, _updater(lib, kind, params)
+            tuned = {kind.tuned: True} if lib.__name__ == "torch" else {}
+            return params, getattr(lib.optim, kind.name)(params, lr=_LR, **kind.options, **tuned).step
 
         def check() -> Any:
             params, update = fresh()
@@ -83,19 +100,17 @@ def optimizer(kind: str, count: int, *, quick: bool = False) -> Case:
         return Steps(lambda: fresh()[1], check)
 
     def reference(x: Inputs) -> Any:
-        if kind == "adam":
-            return [references.adam_first_step(x[n], x["g" + n], _LR, _EPS) for n in names]
-        return [x[n] - _LR * x["g" + n] for n in names]
+        import numpy as np
 
-    passes = 7 if kind == "adam" else 5  # parameter and states read and written, gradient read
-    label = "sgd-momentum" if kind == "sgd" else kind
+        return [x[n] - _LR * kind.first(np, x[n], x["g" + n]) for n in names]
+
     return Case(
         "optim",
         f"{label} step {count // 10**6}M/{tensors}",
         dict.fromkeys([*names, *("g" + n for n in names)], shape),
-        {"tc": build, "torch": build},
+        dict.fromkeys(kind.peers, build),
         reference,
-        bytes=4.0 * passes * count,
+        bytes=4.0 * kind.passes * count,
         traffic="update",
         quick=quick,
     )
@@ -118,7 +133,7 @@ def _trainer(
         def fresh() -> tuple[Params, Callable[[], Any]]:
             params = {n: _leaf(x[n], scale) for n, scale in scales.items()}
             leaves = list(params.values())
-            update = _updater(lib, "adam", leaves)
+            update = lib.optim.Adam(leaves, lr=_LR, **_ADAM).step
 
             def step() -> Any:
                 for p in leaves:
@@ -302,9 +317,10 @@ def char_lstm() -> Case:
 
 def training_cases() -> Iterator[Case]:
     """Every workload of this module."""
-    for count in (10**6, 10**7):
-        for kind in ("sgd", "adam"):
-            yield optimizer(kind, count, quick=kind == "adam" and count == 10**7)
+    for label in ("sgd-momentum", "adam"):
+        yield optimizer(label, 10**6)
+    for label in _KINDS:
+        yield optimizer(label, 10**7, quick=label == "adam")
     yield mlp(64, quick=True)
     yield mlp(512)
     yield cnn(64)
