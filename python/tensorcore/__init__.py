@@ -1,5 +1,8 @@
 """tensorcore: NumPy-like tensors, autograd and neural networks on hand-written CPU and CUDA kernels."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from . import (
     autograd,
     cuda,
@@ -43,5 +46,17 @@ from .ops.sort import *
 from .runtime import *
 from .tensor import Tensor
 
+if _TYPE_CHECKING:
+    from .nn.summary import summary
+
 __array_api_version__ = "2024.12"
 SUPPORTED_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "summary":  # read when first asked for: importing the package stays quick
+        from .nn.summary import summary
+
+        globals()[name] = summary
+        return summary
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
