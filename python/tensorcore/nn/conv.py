@@ -82,7 +82,7 @@ class _Conv(Module):
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         usual = (0,) * self.axes
         if self.padding != usual:
-            text += f", padding={self.padding!r}" if isinstance(self.padding, str) else f", padding={self.padding}"
+            text += f", padding={self.padding}"
         if self.dilation != (1,) * self.axes:
             text += f", dilation={self.dilation}"
         if self._output_padding() != usual:

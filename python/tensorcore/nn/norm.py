@@ -41,6 +41,7 @@ class _Running(Module):
         track_running_stats: bool,
         device: Any,
         dtype: Any,
+        bias: bool,
     ) -> None:
         super().__init__()
         if num_features < 0:
@@ -52,7 +53,7 @@ class _Running(Module):
             return make(num_features, dtype=dtype, device=device)
 
         self.register_parameter("weight", Parameter(one(ones)) if affine else None)
-        self.register_parameter("bias", Parameter(one(zeros)) if affine else None)
+        self.register_parameter("bias", Parameter(one(zeros)) if affine and bias else None)
         self.register_buffer("running_mean", one(zeros) if track_running_stats else None)
         self.register_buffer("running_var", one(ones) if track_running_stats else None)
         count = zeros((), dtype=_core.int64, device=device) if track_running_stats else None
@@ -76,7 +77,7 @@ class _Running(Module):
         """The settings."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -90,8 +91,10 @@ class _BatchNorm(_Running):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ):
-        self._set(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        self._set(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, …) to the same shape."""
@@ -108,7 +111,7 @@ class _BatchNorm(_Running):
 
 
 class BatchNorm1d(_BatchNorm):
-    """`F.batch_norm` of (N, C) or (N, C, L), with scale and shift learned (`affine`).
+    """`F.batch_norm` of (N, C) or (N, C, L), with scale and shift learned (`affine`; bias=False: only the scale).
 
     In training mode the batch's own statistics are used, and the running ones (`track_running_stats`) move towards
     them by `momentum`; None averages all batches. In evaluation mode the running ones are used.
@@ -143,8 +146,10 @@ class _InstanceNorm(_Running):
         track_running_stats: bool = False,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ):
-        self._set(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        self._set(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, …) or (C, …) to the same shape."""
@@ -230,8 +235,10 @@ class LayerNorm(_LastAxes):
 
     def extra_repr(self) -> str:
         """The settings."""
-        shift = f", bias={self.bias is not None}" if self.elementwise_affine else ""
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}{shift}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class RMSNorm(_LastAxes):
@@ -276,6 +283,8 @@ class GroupNorm(Module):
         affine: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ):
         super().__init__()
         if num_groups < 1 or num_channels % num_groups:
@@ -283,7 +292,7 @@ class GroupNorm(Module):
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         place = {"device": device, "dtype": dtype}
         self.register_parameter("weight", Parameter(ones(num_channels, **place)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(num_channels, **place)) if affine else None)
+        self.register_parameter("bias", Parameter(zeros(num_channels, **place)) if affine and bias else None)
 
     def reset_parameters(self) -> None:
         """Scale 1, shift 0."""
@@ -297,7 +306,10 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         """The settings."""
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class LocalResponseNorm(Stateless):

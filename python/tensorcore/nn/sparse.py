@@ -75,13 +75,10 @@ class _Table(Module):
         return layer
 
     def extra_repr(self) -> str:
-        """The settings."""
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.padding_idx is not None:
-            text += f", padding_idx={self.padding_idx}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        return text if self.norm_type == 2 else f"{text}, norm_type={self.norm_type}"
+        """The settings, of those with a usual value only the unusual ones."""
+        usual = {"padding_idx": None, "max_norm": None, "norm_type": 2.0}
+        given = "".join(f", {n}={getattr(self, n)}" for n, v in usual.items() if getattr(self, n) != v)
+        return f"{self.num_embeddings}, {self.embedding_dim}{given}"
 
 
 class Embedding(_Table):
@@ -102,6 +99,7 @@ class Embedding(_Table):
         padding_idx: int | None = None,
         max_norm: float | None = None,
         norm_type: float = 2.0,
+        *,
         device: Any = None,
         dtype: Any = None,
     ):
@@ -128,6 +126,7 @@ class EmbeddingBag(_Table):
         embedding_dim: int,
         max_norm: float | None = None,
         norm_type: float = 2.0,
+        *,
         mode: str = "mean",
         include_last_offset: bool = False,
         padding_idx: int | None = None,
@@ -147,8 +146,11 @@ class EmbeddingBag(_Table):
         )
 
     def extra_repr(self) -> str:
-        """The settings."""
-        return f"{super().extra_repr()}, mode={self.mode!r}"
+        """The settings, of those with a usual value only the unusual ones."""
+        text = super().extra_repr()
+        last = f", padding_idx={self.padding_idx}"
+        padded = self.padding_idx is not None
+        return f"{text.replace(last, '') if padded else text}, mode={self.mode!r}{last if padded else ''}"
 
 
 __all__ = ["Embedding", "EmbeddingBag"]

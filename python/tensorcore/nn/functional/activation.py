@@ -321,3 +321,7 @@ __all__ = [
     "celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish", "prelu",
     "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "step", "tanh", "threshold",
 ]  # fmt: skip
+
+# By the place they are found at, so that modules which hold one can be pickled.
+for _op in (relu, step, hardsigmoid, hardswish, silu, mish, logsigmoid, softsign):
+    _op.__module__ = __name__
