@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from .module import Module, _indented, tree
+from .module import Module, tree
 from .parameter import Parameter
 
 
@@ -307,11 +307,10 @@ def _as_parameter(value: Any) -> Any:
 
 
 def _parameters_text(owner: Any, entries: Mapping[str, Any]) -> str:
-    lines = [
-        f"({name}): {'None' if p is None else f'Parameter of shape {p.shape} and dtype {p.dtype.name} on {p.device}'}"
-        for name, p in entries.items()
-    ]
-    return tree(type(owner).__name__, _indented("\n".join(lines)) if lines else "", ())
+    def text(p: Any) -> str:
+        return "None" if p is None else f"Parameter of shape {p.shape} and dtype {p.dtype.name} on {p.device}"
+
+    return tree(type(owner).__name__, "", ((name, text(p)) for name, p in entries.items()))
 
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]

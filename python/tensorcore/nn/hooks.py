@@ -22,8 +22,9 @@ class RemovableHandle:
     """What registering a hook returns: `remove()`, or the end of a `with` block, takes the hook off."""
 
     def __init__(self, hooks: dict[RemovableHandle, Any], hook: Any, prepend: bool = False):
-        if not callable(hook if not isinstance(hook, tuple) else hook[0]):
-            raise TypeError(f"hook: must be callable, got {type(hook).__name__}")
+        function = hook[0] if isinstance(hook, tuple) else hook
+        if not callable(function):
+            raise TypeError(f"hook: must be callable, got {type(function).__name__}")
         self._hooks = hooks
         before = dict(hooks)
         if prepend:
