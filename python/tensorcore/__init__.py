@@ -60,3 +60,7 @@ def __getattr__(name: str) -> _Any:
         globals()[name] = summary
         return summary
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "summary"})

@@ -229,7 +229,7 @@ def _text(result: Summary) -> str:
         )
     frozen = result.parameters - result.trainable_parameters
     out = StringIO()
-    Console(file=out, width=200, color_system=None).print(table, end="")
+    Console(file=out, width=1000, color_system=None).print(table, end="")
     lines = [
         *(text.rstrip() for text in out.getvalue().splitlines()),
         f"input                {result.input_shape}",
