@@ -112,6 +112,18 @@ def test_recurrent_dropout_acts_between_layers():
     np.testing.assert_array_equal(array(layer(x)[0]), array(layer(x)[0]))
 
 
+def test_samples_of_classes():
+    logits = tc.tensor(np.log([[0.1, 0.2, 0.7]] * 3000), requires_grad=True)
+    soft = F.gumbel_softmax(logits, 0.5, generator=tc.Generator(0))
+    hard = F.gumbel_softmax(logits, 0.5, True, generator=tc.Generator(0))
+    np.testing.assert_allclose(array(soft).sum(-1), 1)
+    np.testing.assert_array_equal(array(hard).argmax(-1), array(soft).argmax(-1))
+    np.testing.assert_allclose(np.sort(array(hard), -1), np.tile([0, 0, 1], (3000, 1)), atol=1e-15)
+    np.testing.assert_allclose(array(hard).mean(0), [0.1, 0.2, 0.7], atol=0.03)
+    grads = [tc.autograd.grad((y * y.detach() ** 0 * tc.asarray([1.0, 2.0, 3.0])).sum(), logits) for y in (soft, hard)]
+    np.testing.assert_allclose(array(grads[0]), array(grads[1]))
+
+
 # ---- tables ----
 
 

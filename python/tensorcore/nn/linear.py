@@ -10,7 +10,7 @@ from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module
-from .parameter import Parameter, UninitializedParameter
+from .parameter import Parameter
 
 
 def new_parameter(shape: Any, device: Any, dtype: Any) -> Parameter:
@@ -67,36 +67,6 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class LazyLinear(Linear):
-    """A `Linear` that takes `in_features` from its first input, and is a `Linear` from then on.
-
-    Until then its weight has no shape: run one batch (or load a state) before counting or saving parameters.
-
-    >>> layer = nn.LazyLinear(3)
-    >>> layer(tc.ones((2, 5))).shape, layer
-    ((2, 3), Linear(in_features=5, out_features=3, bias=True))
-    """
-
-    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None):
-        super().__init__(0, out_features, bias, device, dtype)
-        self.weight = UninitializedParameter(empty(0, device=device, dtype=dtype))
-
-    def reset_parameters(self) -> None:
-        """Draw the parameters anew, if they have a shape."""
-        if self.in_features:
-            super().reset_parameters()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As `Linear`, once the weight is made."""
-        if isinstance(self.weight, UninitializedParameter):
-            self.in_features = x.shape[-1]
-            self.weight.materialize((self.out_features, self.in_features))
-            self.reset_parameters()
-        self.in_features = self.weight.shape[1]
-        self.__class__ = Linear  # type: ignore[assignment]
-        return self(x)
-
-
 class Bilinear(Module):
     """x1ᵀ · weight[k] · x2 + bias[k]: (…, in1_features), (…, in2_features) give (…, out_features).
 
@@ -142,4 +112,4 @@ class Bilinear(Module):
         )
 
 
-__all__ = ["Bilinear", "Identity", "LazyLinear", "Linear", "new_parameter"]
+__all__ = ["Bilinear", "Identity", "Linear", "new_parameter"]

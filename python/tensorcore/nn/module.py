@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from .. import _core
+from ..ops.creation import zeros_like
 from ..ops.dtype import _FLOATS
 from ..tensor import Tensor
 from .hooks import Gates, Hook, RemovableHandle
@@ -318,7 +319,7 @@ class Module:
         """Forget the gradients of all parameters, or with set_to_none=False make them 0."""
         for p in self.parameters():
             if p.grad is not None:
-                p.grad = None if set_to_none else p.grad.detach() * 0
+                p.grad = None if set_to_none else zeros_like(p.grad)
 
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Call `fn` on every module below and then on this one; returns the module."""

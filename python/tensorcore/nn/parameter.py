@@ -42,20 +42,6 @@ class Parameter(Tensor):
         return x
 
 
-class UninitializedParameter(Parameter):
-    """A parameter whose shape is not known yet: a lazy layer fills it at its first call, or a loaded state does."""
-
-    __slots__ = ()
-
-    def materialize(self, shape: Any) -> None:
-        """Become a plain `Parameter` of `shape`, in place: optimizers that hold it need not know."""
-        _core.set_data(self, empty(shape, dtype=self.dtype, device=self.device))
-        self.__class__ = Parameter  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return "<UninitializedParameter>"
-
-
 class Buffer(Tensor):
     """A tensor that a module keeps but does not learn: Buffer(data, persistent=True).
 
@@ -81,6 +67,32 @@ class Buffer(Tensor):
         return not isinstance(self, _Transient)
 
 
+class UninitializedParameter(Parameter):
+    """A parameter whose shape is not known yet: a lazy layer fills it at its first call, or a loaded state does."""
+
+    __slots__ = ()
+
+    def materialize(self, shape: Any) -> None:
+        """Become a plain `Parameter` of `shape`, in place: optimizers that hold it need not know."""
+        _materialize(self, shape, Parameter)
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+
+class UninitializedBuffer(Buffer):
+    """A buffer whose shape is not known yet, as `UninitializedParameter`."""
+
+    __slots__ = ()
+
+    def materialize(self, shape: Any) -> None:
+        """Become a plain `Buffer` of `shape`, in place."""
+        _materialize(self, shape, Buffer)
+
+    def __repr__(self) -> str:
+        return "<UninitializedBuffer>"
+
+
 class _Transient(Buffer):
     """A buffer that the state dict leaves out."""
 
@@ -96,6 +108,11 @@ def _held(cls: Any, data: Any) -> Any:
     return x
 
 
+def _materialize(x: Any, shape: Any, cls: Any) -> None:
+    _core.set_data(x, empty(shape, dtype=x.dtype, device=x.device))
+    x.__class__ = cls
+
+
 def _restored(cls: Any, data: Tensor, requires_grad: bool) -> Any:
     x = _held(cls, data)
     x.requires_grad = requires_grad
@@ -103,8 +120,8 @@ def _restored(cls: Any, data: Tensor, requires_grad: bool) -> Any:
 
 
 def is_lazy(x: Any) -> bool:
-    """Whether `x` is a parameter whose shape is not known yet."""
-    return isinstance(x, UninitializedParameter)
+    """Whether `x` is a parameter or buffer whose shape is not known yet."""
+    return isinstance(x, (UninitializedParameter, UninitializedBuffer))
 
 
-__all__ = ["Buffer", "Parameter", "UninitializedParameter", "is_lazy"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]

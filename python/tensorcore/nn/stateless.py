@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..tensor import Tensor
 from .module import Module
 
 
@@ -14,11 +13,12 @@ class Stateless(Module):
     """Base of layers that only call a function with settings.
 
     A subclass names `function` and, as annotations, its settings: their names, order and defaults are those of the
-    constructor, and they become attributes. Settings that hold a tensor become buffers.
+    constructor, and they become attributes; those that are tensors, or None, become buffers.
     """
 
     function: ClassVar[Callable[..., Any]]
     fields: ClassVar[dict[str, Any]] = {}  # settings and their defaults; `...` for none
+    tensors: ClassVar[tuple[str, ...]] = ()  # settings that are tensors or None
     shown: ClassVar[tuple[str, ...] | None] = None  # settings in the text, all unless given
     unused: ClassVar[tuple[str, ...]] = ("inplace",)  # settings that the function does not take
     bare: ClassVar[bool] = False  # whether the text has values without names
@@ -28,6 +28,7 @@ class Stateless(Module):
         own = {n: getattr(cls, n, ...) for n, kind in kinds.items() if "ClassVar" not in kind}
         if own:
             cls.fields = own
+            cls.tensors = tuple(n for n in own if "Tensor" in kinds[n])
         for name in own:
             if name in cls.__dict__:
                 delattr(cls, name)
@@ -47,7 +48,7 @@ class Stateless(Module):
             value = given.get(key, default)
             if value is ...:
                 raise TypeError(f"{name}: the setting {key!r} must be given")
-            if isinstance(value, Tensor):
+            if key in self.tensors:
                 self.register_buffer(key, value)
             else:
                 setattr(self, key, value)

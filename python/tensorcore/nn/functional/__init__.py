@@ -21,13 +21,14 @@ from .softmax import *
 
 if _TYPE_CHECKING:
     from .distance import *
+    from .folding import *
     from .margin_loss import *
     from .padding import *
     from .resize import *
     from .shrink import *
     from .unpool import *
 
-_COMPOSED = ("distance", "margin_loss", "padding", "resize", "shrink", "unpool")
+_COMPOSED = ("distance", "folding", "margin_loss", "padding", "resize", "shrink", "unpool")
 
 
 def _read() -> None:

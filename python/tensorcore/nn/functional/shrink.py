@@ -1,10 +1,14 @@
-"""Activations composed of others: shrinkage, random slopes, softmin."""
+"""Activations composed of others: shrinkage, random slopes, softmin, samples of classes."""
 
 from __future__ import annotations
 
+from ... import _core
 from ...declare import check_tensors
-from ...ops.elementwise import logical_and, tanh, where
+from ...ops.creation import arange
+from ...ops.elementwise import log, logical_and, maximum, tanh, where
 from ...ops.random import Generator, uniform
+from ...ops.search import argmax
+from ...ops.shape import reshape
 from ...tensor import Tensor
 from .softmax import softmax
 
@@ -72,4 +76,29 @@ def softmin(x: Tensor, axis: int) -> Tensor:
     return softmax(-x, axis)
 
 
-__all__ = ["hardshrink", "rrelu", "softmin", "softshrink", "tanhshrink"]
+def gumbel_softmax(
+    x: Tensor, tau: float = 1.0, hard: bool = False, axis: int = -1, *, generator: Generator | None = None
+) -> Tensor:
+    """A sample of the classes along `axis` with logits `x`, relaxed: softmax((x + Gumbel noise) / tau).
+
+    With `hard` the result is one-hot, its gradient that of the relaxed sample. ValueError unless tau > 0, IndexError on
+    an axis out of range. Source: Jang et al. 2017, Maddison et al. 2017.
+    """
+    _check("gumbel_softmax", x)
+    if not tau > 0:
+        raise ValueError(f"gumbel_softmax: tau must be positive, got {tau}")
+    if not -x.ndim <= axis < x.ndim:
+        raise IndexError(f"gumbel_softmax: axis {axis} is out of range for shape {x.shape}")
+    # In float64, and kept from 0, whose noise would be infinite: the largest noise then is 37.
+    u = uniform(x.shape, generator=generator, dtype=_core.float64, device=x.device)
+    noise = -log(-log(maximum(u, 2.0**-54)))
+    soft = softmax((x + noise.astype(x.dtype)) / tau, axis)
+    if not hard:
+        return soft
+    values, axis = soft.detach(), axis % x.ndim
+    classes = reshape(arange(x.shape[axis], device=x.device), (-1,) + (1,) * (x.ndim - axis - 1))
+    best = (classes == argmax(values, axis=axis, keepdims=True)).astype(x.dtype)
+    return best - values + soft
+
+
+__all__ = ["gumbel_softmax", "hardshrink", "rrelu", "softmin", "softshrink", "tanhshrink"]
