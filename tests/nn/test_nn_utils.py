@@ -163,7 +163,7 @@ def test_padding_sequences():
         (lambda: rnn.pad_sequence([]), "needs sequences"),
         (lambda: nn.LSTM(3, 4)(tc.ones((2, 2, 5))), "LSTM: x must have 2 or 3 axes, the last of extent 3"),
         (lambda: nn.LSTM(3, 0), "must be at least 1"),
-        (lambda: nn.GRU(3, 2, dropout=2), "dropout must lie in"),
+        (lambda: nn.GRU(3, 2, dropout=2), "dropout must be in"),
         (lambda: nn.RNN(3, 2, nonlinearity="x"), "must be 'tanh' or 'relu', got 'x'"),
         (lambda: nn.LSTMCell(3, 2)(tc.ones((1, 3)), (tc.ones((2, 2)), tc.ones((1, 2)))), "a state must have shape"),
     ],

@@ -13,6 +13,7 @@ from ..ops.shape import concat, expand_dims, permute_dims, repeat, reshape
 from ..tensor import Tensor
 from . import functional as F
 from . import init
+from .checks import check_share, check_sizes
 from .linear import Linear, new_parameter
 from .module import Module
 from .parameter import Parameter
@@ -66,7 +67,9 @@ class MultiheadAttention(Module):
         dtype: Any = None,
     ):
         super().__init__()
-        if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
+        check_sizes("MultiheadAttention", 1, embed_dim=embed_dim, num_heads=num_heads)
+        check_share("MultiheadAttention", dropout=dropout)
+        if embed_dim % num_heads:
             raise ValueError(
                 f"MultiheadAttention: num_heads must divide embed_dim, got embed_dim={embed_dim}, num_heads={num_heads}"
             )

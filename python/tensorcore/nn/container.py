@@ -236,6 +236,8 @@ class _Keyed(Module):
 
     def update(self, entries: Any) -> None:
         """Add the entries of a mapping, or (name, entry) pairs; later ones replace earlier ones."""
+        if not isinstance(entries, Iterable):
+            raise TypeError(f"{type(self).__name__}: needs a mapping or pairs, got {type(entries).__name__}")
         pairs = entries.items() if hasattr(entries, "items") else entries
         for key, value in pairs:
             self[key] = value

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from ..declare import check_tensors
 from ..tensor import Tensor
 from . import functional as F
 from . import init
+from .checks import check_sizes
 from .functional.conv import _expand
 from .linear import new_parameter
 from .module import Module
@@ -40,7 +42,9 @@ class _Conv(Module):
         dtype: Any,
     ) -> None:
         name = type(self).__name__
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        check_sizes(name, in_channels=in_channels, out_channels=out_channels)
+        check_sizes(name, 1, groups=groups)
+        if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"{name}: groups must divide in_channels and out_channels, "
                 f"got groups={groups}, in_channels={in_channels}, out_channels={out_channels}"
@@ -201,6 +205,7 @@ class _ConvTransposeNd(_Conv):
         """
         extra = self.output_padding
         if output_size is not None:
+            check_tensors(type(self).__name__, x=x)
             wanted = tuple(output_size)[-self.axes :]
             least = [
                 (n - 1) * s - 2 * p + d * (k - 1) + 1

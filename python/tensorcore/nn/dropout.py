@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import functional as F
+from .checks import check_share
 from .stateless import Stateless
 
 # ruff: noqa: D101  (each class names its function, which is documented)
@@ -16,8 +17,7 @@ class _Dropout(Stateless):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"{type(self).__name__}: p must be in [0, 1], got {self.p}")
+        check_share(type(self).__name__, p=self.p)
 
     def settings(self) -> dict[str, Any]:
         """The probability, and whether to drop."""

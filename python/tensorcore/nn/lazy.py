@@ -60,7 +60,7 @@ class _Lazy(Module):
         if not isinstance(x, Tensor) or not x.ndim:
             raise ValueError(f"{type(self).__name__}: x must be a Tensor with axes, got {type(x).__name__}")
         self._take(self._width(x))
-        self.__class__ = self.becomes  # type: ignore[assignment]
+        self.__class__ = self.becomes
         return self.forward(x, *args, **kwargs)
 
 

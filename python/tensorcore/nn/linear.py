@@ -9,6 +9,7 @@ from ..ops.creation import empty
 from ..tensor import Tensor
 from . import functional as F
 from . import init
+from .checks import check_sizes
 from .module import Module
 from .parameter import Parameter
 
@@ -45,6 +46,7 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
+        check_sizes(type(self).__name__, in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         self.weight = new_parameter((out_features, in_features), device, dtype)
         self.bias: Parameter | None
@@ -86,8 +88,8 @@ class Bilinear(Module):
         dtype: Any = None,
     ):
         super().__init__()
-        if in1_features < 1:
-            raise ValueError(f"Bilinear: in1_features must be at least 1, got {in1_features}")
+        check_sizes("Bilinear", 1, in1_features=in1_features)
+        check_sizes("Bilinear", in2_features=in2_features, out_features=out_features)
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         self.weight = new_parameter((out_features, in1_features, in2_features), device, dtype)
         self.bias: Parameter | None

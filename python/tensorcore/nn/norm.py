@@ -10,6 +10,7 @@ from ..autograd import no_grad
 from ..ops.creation import ones, zeros
 from ..tensor import Tensor
 from . import functional as F
+from .checks import as_shape, check_sizes
 from .module import Module
 from .parameter import Parameter
 from .stateless import Stateless
@@ -44,8 +45,7 @@ class _Running(Module):
         bias: bool,
     ) -> None:
         super().__init__()
-        if num_features < 0:
-            raise ValueError(f"{type(self).__name__}: num_features must not be negative, got {num_features}")
+        check_sizes(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
 
@@ -194,8 +194,7 @@ class _LastAxes(Module):
         self, normalized_shape: int | Sequence[int], eps: float | None, affine: bool, place: dict[str, Any]
     ) -> None:
         super().__init__()
-        single = isinstance(normalized_shape, int)
-        self.normalized_shape: tuple[int, ...] = (normalized_shape,) if single else tuple(normalized_shape)  # type: ignore[arg-type,assignment]
+        self.normalized_shape = as_shape(type(self).__name__, "normalized_shape", normalized_shape)
         self.eps, self.elementwise_affine = eps, affine
         self.register_parameter("weight", Parameter(ones(self.normalized_shape, **place)) if affine else None)
 
@@ -287,7 +286,9 @@ class GroupNorm(Module):
         bias: bool = True,
     ):
         super().__init__()
-        if num_groups < 1 or num_channels % num_groups:
+        check_sizes("GroupNorm", 1, num_groups=num_groups)
+        check_sizes("GroupNorm", num_channels=num_channels)
+        if num_channels % num_groups:
             raise ValueError(f"GroupNorm: num_groups must divide num_channels, got {num_groups} and {num_channels}")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         place = {"device": device, "dtype": dtype}

@@ -8,6 +8,7 @@ from ..ops.creation import zeros
 from ..tensor import Tensor
 from . import functional as F
 from . import init
+from .checks import check_share, check_sizes
 from .functional.recurrent import _cell
 from .linear import new_parameter
 from .module import Module
@@ -18,7 +19,7 @@ from .utils.rnn import PackedSequence, pack_like, unpack
 class RNNBase(Module):
     """What `RNN`, `LSTM` and `GRU` share: parameters, batches without an axis, packed sequences."""
 
-    gates: ClassVar[int]
+    gates: ClassVar[int] = 1
     states: ClassVar[int] = 1
 
     def __init__(
@@ -35,10 +36,9 @@ class RNNBase(Module):
     ):
         super().__init__()
         name = type(self).__name__
-        if hidden_size < 1 or num_layers < 1:
-            raise ValueError(f"{name}: hidden_size and num_layers must be at least 1, got {hidden_size}, {num_layers}")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"{name}: dropout must lie in [0, 1], got {dropout}")
+        check_sizes(name, input_size=input_size)
+        check_sizes(name, 1, hidden_size=hidden_size, num_layers=num_layers)
+        check_share(name, dropout=dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, float(dropout), bidirectional
         self._names: list[str] = []
@@ -182,11 +182,12 @@ class GRU(RNNBase):
 class RNNCellBase(Module):
     """What the cells share."""
 
-    gates: ClassVar[int]
+    gates: ClassVar[int] = 1
     kind: str
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
+        check_sizes(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         rows = self.gates * hidden_size
         self.weight_ih = new_parameter((rows, input_size), device, dtype)

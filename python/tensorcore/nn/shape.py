@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from .._core import MAX_NDIM
+from ..declare import check_tensors
 from ..tensor import Tensor
 from . import functional as F
+from .checks import check_sizes
 from .functional.conv import _expand
 from .module import Module
 from .stateless import Stateless
@@ -24,10 +27,12 @@ class Flatten(Module):
 
     def __init__(self, start_axis: int = 1, end_axis: int = -1):
         super().__init__()
+        check_sizes("Flatten", -MAX_NDIM, start_axis=start_axis, end_axis=end_axis)
         self.start_axis, self.end_axis = start_axis, end_axis
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, a, b, …) to (N, a·b·…)."""
+        check_tensors("Flatten", x=x)
         if not x.ndim:
             return x.reshape((1,))
         for axis in (self.start_axis, self.end_axis):
@@ -52,10 +57,14 @@ class Unflatten(Module):
 
     def __init__(self, axis: int, unflattened_size: Sequence[int]):
         super().__init__()
+        if not isinstance(unflattened_size, (tuple, list)) or not all(type(n) is int for n in unflattened_size):
+            raise TypeError(f"Unflatten: unflattened_size must be a sequence of ints, got {unflattened_size!r}")
+        check_sizes("Unflatten", -MAX_NDIM, axis=axis)
         self.axis, self.unflattened_size = axis, tuple(unflattened_size)
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, n, …) to (…, a, b, …). IndexError for an axis out of range, ValueError where the extents do not fit."""
+        check_tensors("Unflatten", x=x)
         if not -x.ndim <= self.axis < x.ndim:
             raise IndexError(f"Unflatten: axis {self.axis} is out of range for shape {x.shape}")
         at = self.axis % x.ndim

@@ -6,12 +6,14 @@ from typing import Any
 
 from .. import _core
 from ..autograd import no_grad
+from ..declare import check_tensors
 from ..ops.elementwise import where
 from ..ops.reduce import sum as tc_sum
 from ..ops.set import unique_values
 from ..tensor import Tensor
 from . import functional as F
 from . import init
+from .checks import check_number, check_sizes
 from .linear import new_parameter
 from .module import Module
 
@@ -29,6 +31,7 @@ class _Table(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
+        check_sizes(name, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(
@@ -36,6 +39,7 @@ class _Table(Module):
                 )
             padding_idx %= num_embeddings
         self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        check_number(name, norm_type=norm_type, **({} if max_norm is None else {"max_norm": max_norm}))
         self.max_norm, self.norm_type = max_norm, norm_type
         self.weight = new_parameter((num_embeddings, embedding_dim), device, dtype)
         self.reset_parameters()
@@ -52,8 +56,9 @@ class _Table(Module):
 
     def _renormalize(self, input: Tensor) -> None:
         """Bring the rows that are looked up down to `max_norm`, in place."""
-        if self.max_norm is None or not input.size:
+        if self.max_norm is None:
             return
+        check_tensors(type(self).__name__, input=input)
         with no_grad():
             used = unique_values(input.detach().astype(_core.int64).reshape((-1,)))
             rows = self.weight[used]

@@ -11,6 +11,7 @@ from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .attention import MultiheadAttention
+from .checks import check_sizes
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
@@ -166,8 +167,9 @@ class TransformerDecoderLayer(_Layer):
 class _Stack(Module):
     def __init__(self, layer: Module, num_layers: int, norm: Module | None = None):
         super().__init__()
-        if num_layers < 0:
-            raise ValueError(f"{type(self).__name__}: num_layers must not be negative, got {num_layers}")
+        check_sizes(type(self).__name__, num_layers=num_layers)
+        if not isinstance(layer, Module):
+            raise TypeError(f"{type(self).__name__}: the layer must be an nn.Module, got {type(layer).__name__}")
         self.layers = ModuleList([copy.deepcopy(layer) for _ in range(num_layers)])
         self.num_layers = num_layers
         self.norm: Module | None
