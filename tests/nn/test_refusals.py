@@ -9,7 +9,8 @@ from tensorcore import nn
 
 # What a caller may get for wrong arguments; anything else (AttributeError, AssertionError, …) is our fault.
 CLEAR = (ValueError, TypeError, IndexError, KeyError, RuntimeError, OverflowError, MemoryError)
-NO_LAYERS = {"Module", "Parameter", "Buffer", "UninitializedBuffer", "UninitializedParameter"}
+# The transformer as a whole is large, and refuses as its layers do.
+NO_LAYERS = {"Module", "Transformer", "Parameter", "Buffer", "UninitializedBuffer", "UninitializedParameter"}
 LAYERS = sorted(n for n in nn.__all__ if n[0].isupper() and n not in NO_LAYERS)
 
 

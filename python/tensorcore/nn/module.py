@@ -186,9 +186,10 @@ class Module:
 
     def __getattr__(self, name: str) -> Any:
         fields = self.__dict__
-        for table in _TABLES:
-            found = fields.get(table, {})
-            if name in found:
+        if "_modules" in fields:  # written out, as every access to a parameter comes here
+            if name in (found := fields["_parameters"]) or name in (found := fields["_modules"]):
+                return found[name]
+            if name in (found := fields["_buffers"]):
                 return found[name]
         hint = "" if "_modules" in fields or name.startswith("__") else "; is super().__init__() called first?"
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
