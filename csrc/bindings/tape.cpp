@@ -94,9 +94,9 @@ PyObject* bump(PyObject*, PyObject* tensor) {
   Py_RETURN_NONE;
 }
 
-// set_data(tensor, source): the leaf `tensor` holds the elements of `source` from now on, whatever their dtype and device;
-// the memory it held before lives on in other tensors that share it. The version moves on, so that a graph which saved
-// the old elements is found to be stale.
+// set_data(tensor, source): the leaf `tensor` holds the elements of `source` from now on, whatever their dtype and
+// device; the memory it held before lives on in other tensors that share it. The version moves on, so that a graph
+// which saved the old elements is found to be stale.
 PyObject* set_data(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 2) return PyErr_Format(PyExc_TypeError, "set_data: takes two tensors");
   if (!require_tensor("set_data", args[0]) || !require_tensor("set_data", args[1])) return nullptr;

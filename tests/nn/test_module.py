@@ -467,3 +467,18 @@ def test_a_network_learns(device):
     assert int(net[3].num_batches_tracked) == 25
     net.eval()
     np.testing.assert_array_equal(np.array(net(x).detach().cpu()), np.array(net(x).detach().cpu()))
+
+
+def test_memory_that_is_lent_outlives_the_move():
+    """A NumPy view of a buffer keeps the old memory when the module is converted."""
+    net = Net()
+    net.register_buffer("large", tc.ones(200_000))
+    views = [np.asarray(net.large), memoryview(net.large), np.from_dlpack(net.large)]
+    net.double()
+    gc.collect()
+    others = [tc.zeros(200_000) for _ in range(4)]
+    tc.empty_cache()
+    for view in views:
+        np.testing.assert_array_equal(np.asarray(view), 1)
+    assert net.large.dtype is tc.float64
+    del others
