@@ -27,7 +27,7 @@ SKIPPED = {
 
 def public_functions():
     for namespace, module in (("tc", tc), ("F", tc.nn.functional)):
-        for name in sorted(vars(module)):
+        for name in dir(module):
             value = getattr(module, name)
             if name.startswith("_") or name in SKIPPED or inspect.ismodule(value) or isinstance(value, type):
                 continue

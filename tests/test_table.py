@@ -13,7 +13,7 @@ from tensorcore.op_table.row import FLOATS, Op
 
 ROWS = all_rows()
 # Families whose CUDA kernels are still to be written: they run on the CPU only.
-CPU_ONLY = {"attention", "conv", "pool", "recurrent", "search", "set", "sort"}
+CPU_ONLY = {"attention", "conv", "pool", "recurrent", "search", "set", "sort", "unpool"}
 NEEDS_POOLING = {"local_response_norm", "local_response_norm[even]"}
 FAMILY = {op.id: name for name, rows in families().items() for op in rows}
 

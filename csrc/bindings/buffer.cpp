@@ -18,6 +18,7 @@ constexpr const char* kFormats[kDTypes] = {"?", "B", "b", "h", "i", "q", "e", nu
 
 struct BufferExtents {  // what a Py_buffer's shape and strides point at
   Py_ssize_t shape[kMaxNdim], strides[kMaxNdim];
+  Array lent;  // keeps the memory: the tensor may be given other memory (set_data) while it is lent
 };
 
 struct ItemFormat {
@@ -198,6 +199,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
     PyErr_NoMemory();
     return -1;
   }
+  extents->lent = a;
   const auto item = static_cast<Py_ssize_t>(itemsize(a.dtype()));
   for (int i = 0; i < a.ndim(); ++i) {
     extents->shape[i] = a.shape(i);

@@ -94,6 +94,22 @@ PyObject* bump(PyObject*, PyObject* tensor) {
   Py_RETURN_NONE;
 }
 
+// set_data(tensor, source): the leaf `tensor` holds the elements of `source` from now on, whatever their dtype and
+// device; the memory it held before lives on in other tensors that share it. The version moves on, so that a graph
+// which saved the old elements is found to be stale.
+PyObject* set_data(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2) return PyErr_Format(PyExc_TypeError, "set_data: takes two tensors");
+  if (!require_tensor("set_data", args[0]) || !require_tensor("set_data", args[1])) return nullptr;
+  TensorObject* t = as_tensor(args[0]);
+  if (t->node) return PyErr_Format(PyExc_RuntimeError, "set_data: the tensor must be a leaf, this one was computed");
+  Array array = as_tensor(args[1])->array;
+  const auto before = t->array.storage()->version.load(std::memory_order_relaxed);
+  auto& version = array.storage()->version;
+  if (version.load(std::memory_order_relaxed) <= before) version.store(before + 1, std::memory_order_relaxed);
+  t->array = std::move(array);
+  Py_RETURN_NONE;
+}
+
 PyMethodDef functions[] = {
     {"is_grad_enabled", is_grad_enabled, METH_NOARGS, "is_grad_enabled() -> bool"},
     {"set_grad_enabled", set_grad_enabled, METH_O, "set_grad_enabled(bool) -> bool"},
@@ -107,6 +123,8 @@ PyMethodDef functions[] = {
     {"edges", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(edges)), METH_FASTCALL,
      "edges(*object) -> tuple[object, ...]"},
     {"bump", bump, METH_O, "bump(Tensor) -> None"},
+    {"set_data", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_data)), METH_FASTCALL,
+     "set_data(Tensor, Tensor) -> None"},
     {}};
 
 }  // namespace

@@ -1,13 +1,11 @@
 """tensorcore: NumPy-like tensors, autograd and neural networks on hand-written CPU and CUDA kernels."""
 
-from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from . import (
     autograd,
     cuda,
-    data,
-    nn,
     printing,
     random,
     testing,
@@ -46,15 +44,30 @@ from .ops.sort import *
 from .runtime import *
 from .tensor import Tensor
 
+if _TYPE_CHECKING:
+    from . import data, nn, optim
+    from .nn.summary import summary
+
 __array_api_version__ = "2024.12"
 SUPPORTED_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
-if _TYPE_CHECKING:
-    from . import optim
+# What many programs do without, and the modules it is or is in: imported when first asked for.
+_ON_DEMAND = {
+    **{name: f".{name}" for name in ("data", "nn", "optim")},
+    "summary": ".nn.summary",
+}
 
 
-def __getattr__(name: str) -> object:
-    """Modules that only training needs are imported when they are asked for: importing the package stays quick."""
-    if name == "optim":
-        return _import_module(".optim", __name__)
+def __getattr__(name: str) -> _Any:
+    if name in _ON_DEMAND:
+        import importlib
+
+        module = importlib.import_module(_ON_DEMAND[name], __name__)
+        value = module if _ON_DEMAND[name] == f".{name}" else getattr(module, name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND})

@@ -239,4 +239,13 @@ ROWS = [
         (4, 3, 2, 4),
         6,
     ),
+    row(
+        "conv_transpose3d",
+        F.conv_transpose3d,
+        conv_transpose,
+        ({"stride": 2, "padding": 1}, {"stride": 2, "padding": 1}),
+        (2, 3, 2, 3, 2),
+        (3, 4, 3, 2, 3),
+        4,
+    ),
 ]

@@ -4,7 +4,7 @@ import numpy as np
 
 import tensorcore as tc
 
-from .row import REALS, Op
+from .row import REALS, WIDE, Op
 
 F = tc.nn.functional
 
@@ -229,5 +229,21 @@ ROWS = [
         uniform((4, 7), (5, 7), (5,)),
         terms=8,
         scale=size(8),
+    ),
+    Op(
+        "bilinear",
+        F.bilinear,
+        lambda a, b, w, c: np.einsum("ni,oij,nj->no", a, w, b) + c,
+        uniform((4, 3), (4, 5), (6, 3, 5), (6,)),
+        dtypes=WIDE,
+        terms=15,
+        scale=lambda a, b, w, c: 32.0,
+        errors=[
+            (
+                lambda: F.bilinear(tc.ones((2, 3)), tc.ones((2, 4)), tc.ones((5, 4, 3))),
+                ValueError,
+                "bilinear: weight must be (out, in1, in2) for x1 (…, in1) and x2 (…, in2), got (5, 4, 3), (2, 3) and (2, 4)",
+            )
+        ],
     ),
 ]

@@ -330,4 +330,28 @@ def conv_transpose2d(
     return _conv_transpose("conv_transpose2d", 2, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"]
+def conv_transpose3d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    """The transpose of `conv3d` as a linear map: each element of `x` adds a scaled kernel to the result.
+
+    `x` has shape (N, C, D, H, W) or (C, D, H, W), `weight` (C, K / groups, kD, kH, kW), `bias` (K,), the
+    result (N, K, ...) or (K, ...). An axis of n elements gives
+    (n - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1. One floating dtype.
+    ValueError where shapes and settings do not agree, TypeError on other dtypes.
+
+    Example:
+        >>> tc.nn.functional.conv_transpose3d(tc.ones((1, 4, 4, 4)), tc.ones((1, 2, 3, 3, 3))).shape
+        (2, 6, 6, 6)
+    """
+    return _conv_transpose("conv_transpose3d", 3, x, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]

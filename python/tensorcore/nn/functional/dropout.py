@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import _core
 from ...declare import differentiable
-from ...ops.random import Generator, _draw
+from ...ops.random import Generator, _draw, bernoulli
 from ...tensor import Tensor
 
 
@@ -70,4 +70,37 @@ def dropout3d(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Ge
     return _channels(x, p, training, generator, "dropout3d", 3)
 
 
-__all__ = ["dropout", "dropout1d", "dropout2d", "dropout3d"]
+# The value that SELU tends to at -infinity, with which dropped elements are replaced.
+_SATURATED = -1.7580993408473766
+
+
+def _alpha(x: Tensor, p: float, training: bool, generator: Generator | None, shape: tuple[int, ...]) -> Tensor:
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0.0
+    kept = bernoulli(shape, 1 - p, generator=generator, dtype=x.dtype, device=x.device)
+    scale = ((_SATURATED**2 * p + 1) * (1 - p)) ** -0.5
+    return x * (kept * scale) + (1 - kept) * (_SATURATED * scale) - _SATURATED * scale * p
+
+
+def alpha_dropout(x: Tensor, p: float = 0.5, training: bool = False, *, generator: Generator | None = None) -> Tensor:
+    """Dropout for self-normalising networks: elements set to SELU's lower limit, mean 0 and variance 1 kept.
+
+    Shapes and errors as for `dropout`; p = 1 gives zeros. Source: Klambauer et al. 2017.
+    """
+    _check(x, p, "alpha_dropout")
+    return _alpha(x, p, training, generator, x.shape)
+
+
+def feature_alpha_dropout(
+    x: Tensor, p: float = 0.5, training: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """`alpha_dropout` of whole channels of `x` (N, C, …); ValueError with fewer than two axes."""
+    _check(x, p, "feature_alpha_dropout")
+    if x.ndim < 2:
+        raise ValueError(f"feature_alpha_dropout: x must have the axes (N, C, …), got shape {x.shape}")
+    return _alpha(x, p, training, generator, x.shape[:2] + (1,) * (x.ndim - 2))
+
+
+__all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]

@@ -8,9 +8,9 @@ from typing import Any
 from ... import _core
 from ...declare import check_tensors, differentiable
 from ...ops.elementwise import where
-from ...ops.linalg import matmul
+from ...ops.linalg import matmul, tensordot
 from ...ops.reduce import sum as tc_sum
-from ...ops.shape import matrix_transpose, reshape
+from ...ops.shape import expand_dims, matrix_transpose, reshape
 from ...tensor import Tensor
 
 
@@ -63,4 +63,28 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation:
     return _linear(x, weight, bias, None if bias is None else bias.dtype, activation)
 
 
-__all__ = ["linear"]
+def bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x1ᵀ · weight[k] · x2 + bias[k]: (…, in1) and (…, in2) with weight (out, in1, in2), bias (out,) give (…, out).
+
+    Floating-point dtypes, promoted together. ValueError on shapes that do not fit.
+
+    Example:
+        >>> tc.nn.functional.bilinear(tc.ones((2, 3)), tc.ones((2, 4)), tc.ones((5, 3, 4))).shape
+        (2, 5)
+    """
+    check_tensors("bilinear", x1=x1, x2=x2, weight=weight, **({} if bias is None else {"bias": bias}))
+    if weight.ndim != 3 or not x1.ndim or not x2.ndim or (x1.shape[-1], x2.shape[-1]) != weight.shape[1:]:
+        raise ValueError(
+            "bilinear: weight must be (out, in1, in2) for x1 (…, in1) and x2 (…, in2), "
+            f"got {weight.shape}, {x1.shape} and {x2.shape}"
+        )
+    if x1.shape[:-1] != x2.shape[:-1]:
+        raise ValueError(f"bilinear: x1 and x2 must agree in all axes but the last, got {x1.shape} and {x2.shape}")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"bilinear: bias must have shape {weight.shape[:1]}, got {bias.shape}")
+    halves = tensordot(x1, weight, axes=((-1,), (1,)))
+    y = tc_sum(halves * expand_dims(x2, -2), axis=-1)
+    return y if bias is None else y + bias
+
+
+__all__ = ["bilinear", "linear"]

@@ -356,6 +356,7 @@ def cosine_embedding_loss(
     the smallest amount that matters, 1e-12 of PyTorch.
     """
     _check_floats("cosine_embedding_loss", x1=x1, x2=x2)
+    check_tensors("cosine_embedding_loss", target=target)
     if x1.shape != x2.shape or x1.ndim not in (1, 2) or target.shape != x1.shape[:-1]:
         raise ValueError(
             "cosine_embedding_loss: x1 and x2 must both be (N, D) or (D,) and target (N,) or (), "
