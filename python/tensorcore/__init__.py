@@ -41,6 +41,7 @@ from .ops.set import *
 from .ops.shape import *
 from .ops.sort import *
 from .runtime import *
+from .serialize import *
 from .tensor import Tensor
 
 __array_api_version__ = "2024.12"
