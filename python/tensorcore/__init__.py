@@ -1,5 +1,8 @@
 """tensorcore: NumPy-like tensors, autograd and neural networks on hand-written CPU and CUDA kernels."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from . import (
     autograd,
     cuda,
@@ -46,3 +49,16 @@ from .tensor import Tensor
 
 __array_api_version__ = "2024.12"
 SUPPORTED_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+if _TYPE_CHECKING:
+    from . import train
+
+_ON_DEMAND = ("train",)  # parts that most programs do without: imported when first asked for
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _ON_DEMAND:
+        import importlib
+
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
