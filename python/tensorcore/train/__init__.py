@@ -1,4 +1,6 @@
 """Training: the trainer, metrics, checkpoints, logs and curves."""
 
-from .digits import TrainResult, train_digits
+from .classification import *
+from .digits import TrainResult as TrainResult
+from .digits import train_digits as train_digits
 from .metrics import *
