@@ -1,5 +1,6 @@
 """Training: the trainer, metrics, checkpoints, logs and curves."""
 
+from .checkpoint import *
 from .classification import *
 from .digits import TrainResult as TrainResult
 from .digits import train_digits as train_digits

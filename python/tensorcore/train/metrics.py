@@ -1,7 +1,8 @@
-"""Metrics of regression and language, and the base of all: they accumulate over batches: `reset()`, `update(output, target)` per batch, `compute()` at the end.
+"""What all metrics have in common, and those of regression and of language models.
 
-What is kept are counts in int64 and sums in float64 on the device of the batches, so that the result does not depend on
-how the data was cut into batches, and `update` does not wait for a GPU: only `compute` does.
+A metric accumulates over batches: `reset()`, `update(output, target)` per batch, `compute()` at the end. It keeps counts
+in int64 and sums in float64 on the device of the batches, so that the result does not depend on how the data was cut
+into batches, and `update` does not wait for a GPU: only `compute` does.
 """
 
 from __future__ import annotations
