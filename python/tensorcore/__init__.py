@@ -53,12 +53,15 @@ SUPPORTED_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 if _TYPE_CHECKING:
     from . import train
 
-_ON_DEMAND = ("train",)  # parts that most programs do without: imported when first asked for
+# Parts that most programs do without, and their modules: imported when first asked for.
+_ON_DEMAND = {"train": ".train"}
 
 
 def __getattr__(name: str) -> _Any:
     if name in _ON_DEMAND:
         import importlib
 
-        return importlib.import_module(f".{name}", __name__)
+        module = importlib.import_module(_ON_DEMAND[name], __name__)
+        globals()[name] = value = getattr(module, name, module)
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Kills processes that write checkpoints, at random moments, and looks at what is left. Run by test_checkpoint.py.
+"""Kills processes that write checkpoints, at random moments, and looks at what is left. Run by test_checkpoints.py.
 
 Processes are forked, so each costs milliseconds; what they report through the pipe was saved before they were killed.
 """

@@ -1,8 +1,8 @@
 """What all metrics have in common, and those of regression and of language models.
 
-A metric accumulates over batches: `reset()`, `update(output, target)` per batch, `compute()` at the end. It keeps counts
-in int64 and sums in float64 on the device of the batches, so that the result does not depend on how the data was cut
-into batches, and `update` does not wait for a GPU: only `compute` does.
+A metric accumulates over batches: `reset()`, `update(output, target)` per batch, `compute()` at the end. It keeps
+counts in int64 and sums in float64 on the device of the batches, so that the result does not depend on how the data was
+cut into batches, and `update` does not wait for a GPU: only `compute` does.
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ class R2(Metric):
 
 
 class MeanLoss(Metric):
-    """Mean of a loss function over all samples: `loss(output, target)` is a batch's mean and weighs as its rows do.
+    """Mean of a loss function over all samples.
+
+    `loss(output, target)` is a batch's mean and weighs as its rows do; with the attribute `reduction` "sum", their sum.
 
     >>> metric = tc.train.MeanLoss(F.mse_loss, name="mse")
     """
@@ -167,6 +169,7 @@ class MeanLoss(Metric):
     def __init__(self, loss: Callable[[Tensor, Tensor], Tensor], name: str = "mean_loss"):
         super().__init__()
         self.loss, self._name = loss, name
+        self.is_sum = getattr(loss, "reduction", "mean") == "sum"
 
     @property
     def name(self) -> str:
@@ -179,10 +182,11 @@ class MeanLoss(Metric):
         self.add(self.loss(output, target), rows(target))
 
     def add(self, loss: Tensor, count: int) -> None:
-        """Add a batch's mean loss that is known already."""
+        """Add the loss of a batch of `count` samples that is known already."""
         if loss.size != 1:
             raise ValueError(f"{self.name}: the loss must be one number, got shape {loss.shape}")
-        self._add(total=loss.detach().reshape(()).astype(_core.float64) * count, count=count)
+        total = loss.detach().reshape(()).astype(_core.float64)
+        self._add(total=total if self.is_sum else total * count, count=count)
 
     def compute(self) -> float:
         """The mean."""
