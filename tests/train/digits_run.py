@@ -1,9 +1,9 @@
 """A small training of digits that can be stopped and resumed: shared by the trainer's tests, and run as a program.
 
-    python digits_run.py FOLDER [interrupt]
+    python digits_run.py FOLDER [SIGNAL STEP]
 
-trains with checkpoints in FOLDER, resuming what is there, and prints the weights and history as JSON. With `interrupt` it
-sends itself SIGINT in the middle of an epoch.
+trains with checkpoints in FOLDER, resuming what is there, and prints the weights and history as JSON. With a signal,
+SIGINT or SIGKILL, it sends that to itself at a step.
 """
 
 import json
@@ -33,30 +33,12 @@ def loaders(size=400, held_out=200, **settings):
     return tc.data.DataLoader(data, **settings), tc.data.DataLoader(rest, batch_size=100)
 
 
-class Decay:
-    """A schedule: the learning rate falls by a factor per step."""
-
-    def __init__(self, optimizer, factor=0.9):
-        self.optimizer, self.factor, self.count = optimizer, factor, 0
-
-    def step(self):
-        self.count += 1
-        for group in self.optimizer.param_groups:
-            group["lr"] *= self.factor
-
-    def state_dict(self):
-        return {"count": self.count}
-
-    def load_state_dict(self, state):
-        self.count = state["count"]
-
-
 def trainer(folder=None, network=None, optimizer=None, **settings):
     network = network or model()
     optimizer = optimizer or tc.optim.Adam(network.parameters(), lr=0.01)
     settings = {"metrics": [train.Accuracy()], "progress": False, "checkpoints": folder, **settings}
     if "schedule" not in settings:
-        settings["schedule"] = Decay(optimizer)
+        settings["schedule"] = tc.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
     return train.Trainer(network, optimizer, F.cross_entropy, **settings)
 
 
@@ -72,22 +54,22 @@ def outcome(run):
     }
 
 
-class Interrupt(train.Callback):
-    """Sends SIGINT to this process after some step."""
+class Send(train.Callback):
+    """Sends a signal to this process after some step."""
 
-    def __init__(self, step):
-        self.at = step
+    def __init__(self, name, step):
+        self.signal, self.at = getattr(signal, name), int(step)
 
     def on_step(self, trainer):
         if trainer.step == self.at:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.signal)
 
 
-def main(folder, interrupt):
-    run = trainer(folder, callbacks=[Interrupt(17)] if interrupt else [])
+def main(folder, *what):
+    run = trainer(folder, callbacks=[Send(*what)] if what else [], checkpoint_every=3)
     run.fit(*loaders(), epochs=3, resume=True)
     print(json.dumps(outcome(run)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], "interrupt" in sys.argv)
+    main(*sys.argv[1:])

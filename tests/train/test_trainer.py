@@ -11,19 +11,11 @@ from pathlib import Path
 
 import digits_run
 import pytest
-from digits_run import IMAGES, LABELS, Decay, loaders, outcome, trainer
+from digits_run import IMAGES, LABELS, loaders, outcome, trainer
 
 import tensorcore as tc
 from tensorcore import train
 from tensorcore.nn import functional as F
-
-
-class Plateau(Decay):
-    """A schedule that wants the monitored value."""
-
-    def step(self, value):
-        super().step()
-        self.seen = [*getattr(self, "seen", []), value]
 
 
 class Recorder(train.Callback):
@@ -201,34 +193,32 @@ def test_gradients_are_clipped(clip):
 def test_schedules_step_per_epoch_or_step(per, count):
     run = trainer(schedule_per=per)
     history = run.fit(loaders(100)[0], epochs=3)
-    assert run.schedule.count == count
+    assert run.schedule.last_epoch == count
     assert math.isclose(run.lr, 0.01 * 0.9**count)
     assert [row["lr"] for row in history] == sorted((row["lr"] for row in history), reverse=True)
 
 
 def test_a_plateau_schedule_is_given_the_monitored_value():
     model = digits_run.model()
-    optimizer = tc.optim.SGD(model.parameters(), lr=0.1)
-    plateau = Plateau(optimizer)
+    optimizer = tc.optim.SGD(model.parameters(), lr=0.0)  # nothing is learned
+    optimizer.param_groups[0]["lr"] = 1e-30
+    plateau = tc.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="max", factor=0.5, patience=1, eps=0)
     run = trainer(network=model, optimizer=optimizer, schedule=plateau, monitor="validation_accuracy")
-    history = run.fit(*loaders(), epochs=3)
-    assert plateau.seen == [row["validation_accuracy"] for row in history]
+    history = run.fit(*loaders(64), epochs=6)
+    assert plateau.best == history[0]["validation_accuracy"] == history[5]["validation_accuracy"]
+    assert [row["lr"] for row in history] == pytest.approx([1e-30, 1e-30, 1e-30, 5e-31, 5e-31, 2.5e-31], abs=0)
     assert run.mode == "max"
+    with pytest.raises(ValueError, match="ReduceLROnPlateau wants a value, which there is per epoch alone"):
+        trainer(network=model, optimizer=optimizer, schedule=plateau, schedule_per="step")
 
 
 def test_early_stopping_restores_the_best_weights():
     """Learning rates far too high from the third epoch on: it can only get worse."""
 
-    class Wreck(Decay):
-        def step(self):
-            self.count += 1
-            if self.count == 2:
-                self.optimizer.param_groups[0]["lr"] = 30.0
-
     model = digits_run.model()
     optimizer = tc.optim.SGD(model.parameters(), lr=0.3)
-    settings = {"patience": 3, "monitor": "validation_accuracy"}
-    run = trainer(network=model, optimizer=optimizer, schedule=Wreck(optimizer), **settings)
+    schedule = tc.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 if epoch < 2 else 100)
+    run = trainer(network=model, optimizer=optimizer, schedule=schedule, patience=3, monitor="validation_accuracy")
     history = run.fit(*loaders(), epochs=30)
     scores = [row["validation_accuracy"] for row in history]
     best = scores.index(max(scores))
@@ -272,7 +262,7 @@ def whole(epochs=3, **settings):
     """What an uninterrupted run gives."""
     key = str(sorted(settings.items()))
     if key not in WHOLE:
-        run = trainer(**settings)
+        run = trainer(**recipe(settings.pop("recipe", None)), **settings)
         run.fit(*loaders(), epochs=epochs)
         WHOLE[key] = outcome(run)
     return WHOLE[key]
@@ -288,9 +278,25 @@ class Unaware:
         return iter(self.loader)
 
 
+def recipe(name):
+    """Optimizer and schedule: a new one for each run."""
+    if name is None:
+        return {}
+    network = digits_run.model()
+    if name == "cycle":
+        optimizer = tc.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+        schedule = tc.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=50)
+        return {"network": network, "optimizer": optimizer, "schedule": schedule, "schedule_per": "step"}
+    optimizer = tc.optim.AdamW(network.parameters(), lr=0.01)
+    schedule = tc.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+    return {"network": network, "optimizer": optimizer, "schedule": schedule}
+
+
 SETTINGS = {
     "plain": {},
     "per step": {"schedule_per": "step"},
+    "cycle": {"recipe": "cycle"},
+    "plateau": {"recipe": "plateau"},
     "accumulated": {"accumulate": 3},
     "patience": {"patience": 2},
 }
@@ -300,8 +306,10 @@ SETTINGS = {
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_a_stopped_run_goes_on_with_the_same_bits(tmp_path, kind, steps):
     expected = whole(**SETTINGS[kind])
+    settings = dict(SETTINGS[kind])
+    name = settings.pop("recipe", None)
     for number, step in enumerate([*steps, None]):
-        run = trainer(tmp_path, callbacks=[StopAt(step)], **SETTINGS[kind])
+        run = trainer(tmp_path, callbacks=[StopAt(step)], **recipe(name), **settings)
         if number:
             tc.manual_seed(number)  # what was drawn in this process must not matter
         run.fit(*loaders(num_workers=2 * (number % 2)), epochs=3, resume=True)
@@ -394,26 +402,33 @@ def test_what_does_not_fit_is_refused_on_resume(tmp_path):
         trainer().fit(loaders(64)[0], epochs=2, resume=True)
 
 
-# ---- Ctrl-C ----
+# ---- signals ----
 
 
 def program(folder, *args):
     script = Path(__file__).with_name("digits_run.py")
     done = subprocess.run(
-        [sys.executable, str(script), str(folder), *args], capture_output=True, text=True, timeout=120
+        [sys.executable, str(script), str(folder), *map(str, args)], capture_output=True, text=True, timeout=120
     )
+    if "SIGKILL" in args:
+        assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+        return None
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
 
-def test_control_c_saves_and_a_new_process_goes_on_with_the_same_bits(tmp_path):
-    stopped = program(tmp_path / "run", "interrupt")
+def test_a_process_that_was_interrupted_or_killed_goes_on_with_the_same_bits(tmp_path):
+    stopped = program(tmp_path / "interrupted", "SIGINT", 17)
     assert stopped["why"] == "interrupted"
     assert stopped["step"] == 17
     assert len(stopped["history"]) == 1
-    resumed = program(tmp_path / "run")
-    assert resumed == program(tmp_path / "other")
-    assert resumed["step"] == 39
+    expected = program(tmp_path / "whole")
+    assert expected["step"] == 39
+    assert program(tmp_path / "interrupted") == expected
+    step = random.randint(1, 25)
+    program(tmp_path / "killed", "SIGKILL", step)
+    program(tmp_path / "killed", "SIGKILL", step + 11)
+    assert program(tmp_path / "killed") == expected, step
 
 
 def test_control_c_in_validation_is_done_again(tmp_path):
@@ -443,13 +458,13 @@ def test_control_c_in_validation_is_done_again(tmp_path):
 
 
 def test_a_second_control_c_ends_at_once(tmp_path):
-    class Twice(digits_run.Interrupt):
+    class Twice(digits_run.Send):
         def on_step(self, trainer):
             super().on_step(trainer)
             super().on_step(trainer)
 
     with pytest.raises(KeyboardInterrupt):
-        trainer(callbacks=[Twice(2)]).fit(*loaders(), epochs=1)
+        trainer(callbacks=[Twice("SIGINT", 2)]).fit(*loaders(), epochs=1)
 
 
 # ---- wrong use ----

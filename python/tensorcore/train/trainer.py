@@ -9,6 +9,7 @@ import copy
 import inspect
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -112,6 +113,10 @@ class Trainer:
         self.metrics = dict(metrics) if isinstance(metrics, Mapping) else {m.name: m for m in metrics}
         self.schedule, self.schedule_per = schedule, schedule_per
         self._schedule_needs_value = schedule is not None and _needs_value(schedule)
+        if self._schedule_needs_value and schedule_per == "step":
+            raise ValueError(
+                f"Trainer: {type(schedule).__name__} wants a value, which there is per epoch, not per step"
+            )
         self.accumulate, self.clip_norm, self.clip_value = accumulate, clip_norm, clip_value
         self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
         self.checkpoint_every = checkpoint_every
@@ -138,6 +143,7 @@ class Trainer:
         self._epoch_random: Any = None  # the generators when the epoch began
         self._seconds, self._started = 0.0, time.perf_counter()  # of this epoch: spent earlier; begun here
         self._saved: Any = None  # the position of the newest checkpoint
+        self._restored_step = -1  # how many steps were done before this process
         self._mean_loss = MeanLoss(loss, "loss")
         self._train_metrics = self._fresh_metrics()
         self._unchecked: list[tuple[int, Tensor]] = []  # steps and losses: are they finite? Nobody knows yet
@@ -170,7 +176,7 @@ class Trainer:
             if self.checkpoints is None:
                 raise ValueError("Trainer.fit: resume needs checkpoints")
             if self.checkpoints.restore(**parts) is not None:
-                self._saved = self._position()
+                self._saved, self._restored_step = self._position(), self.step
         self.optimizer.zero_grad()
         try:
             with self._interrupt:
@@ -289,7 +295,10 @@ class Trainer:
         for metric in self._train_metrics.values():
             metric.reset()
         if self.schedule is not None and self.schedule_per == "epoch":
-            self.schedule.step(*([score] if self._schedule_needs_value else []))
+            with warnings.catch_warnings():
+                if self.step == self._restored_step:  # by an optimizer that did them in another process
+                    warnings.filterwarnings("ignore", r".* before optimizer\.step\(\)", UserWarning)
+                self.schedule.step(*([score] if self._schedule_needs_value else []))
         assert self.best is not None
         self.best.update(score, self.epoch, self.model)
         if self._is_out_of_patience():
@@ -298,7 +307,7 @@ class Trainer:
         return self._save(parts, score)
 
     def _train_epoch(self, loader: Any, parts: dict[str, Any]) -> None:
-        """Train on the batches of an epoch, or on what is left of it; `_is_trained` tells whether it came to the end."""
+        """Train on the batches of an epoch, or on what is left of it; `_is_trained` tells whether it is done."""
         self.model.train()
         size = first = 0  # samples in the step being gathered, and in its first batch
         gathered, sums = 0, self._mean_loss.is_sum
