@@ -6,7 +6,6 @@ It does what a loop written by hand does, in the same order, so either can be re
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 import time
 import warnings
@@ -23,6 +22,7 @@ from .callbacks import Callback
 from .checkpoint import Checkpoints, random_states, set_random_states
 from .interrupt import Interrupt
 from .metrics import MeanLoss, Metric, rows
+from .settings import check_bounds, check_choice, check_counts, needs_value
 
 _UNCHECKED_LOSSES = 32  # how many a GPU may be ahead of us before we look whether they are finite, which waits for it
 _PROGRESS = ("epoch", "step", "batch", "_is_trained", "_epoch_random")
@@ -93,30 +93,16 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
     ):
-        for name, value, least in (
-            ("accumulate", accumulate, 1),
-            ("patience", patience, 1),
-            ("checkpoint_every", checkpoint_every, 1),
-        ):
-            if value is not None and (not isinstance(value, int) or value < least):
-                raise ValueError(f"Trainer: {name} must be an int of at least {least}, got {value!r}")
-        for name, bound in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if bound is not None and not bound > 0:
-                raise ValueError(f"Trainer: {name} must be positive, got {bound!r}")
-        for name, choice, choices in (
-            ("schedule_per", schedule_per, ("epoch", "step")),
-            ("mode", mode, (None, "min", "max")),
-        ):
-            if choice not in choices:
-                raise ValueError(f"Trainer: {name} must be one of {choices}, got {choice!r}")
+        check_counts(accumulate=accumulate, patience=patience, checkpoint_every=checkpoint_every)
+        check_bounds(clip_norm=clip_norm, clip_value=clip_value)
+        check_choice("schedule_per", schedule_per, ("epoch", "step"))
+        check_choice("mode", mode, (None, "min", "max"))
         self.model, self.optimizer, self.loss = model, optimizer, loss
         self.metrics = dict(metrics) if isinstance(metrics, Mapping) else {m.name: m for m in metrics}
         self.schedule, self.schedule_per = schedule, schedule_per
-        self._schedule_needs_value = schedule is not None and _needs_value(schedule)
+        self._schedule_needs_value = schedule is not None and needs_value(schedule)
         if self._schedule_needs_value and schedule_per == "step":
-            raise ValueError(
-                f"Trainer: {type(schedule).__name__} wants a value, which there is per epoch, not per step"
-            )
+            raise ValueError(f"Trainer: {type(schedule).__name__} wants a value, which there is per epoch alone")
         self.accumulate, self.clip_norm, self.clip_value = accumulate, clip_norm, clip_value
         self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
         self.checkpoint_every = checkpoint_every
@@ -493,11 +479,6 @@ class Trainer:
 def _values(metrics: Mapping[str, Metric]) -> dict[str, Any]:
     values = {name: metric.compute() for name, metric in metrics.items()}
     return {name: value.tolist() if isinstance(value, Tensor) else value for name, value in values.items()}
-
-
-def _needs_value(schedule: Any) -> bool:
-    parameters = inspect.signature(schedule.step).parameters.values()
-    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
 __all__ = ["NonFiniteLossError", "Trainer"]
