@@ -44,7 +44,6 @@ from .ops.set import *
 from .ops.shape import *
 from .ops.sort import *
 from .runtime import *
-from .serialize import *
 from .tensor import Tensor
 
 __array_api_version__ = "2024.12"
@@ -52,9 +51,10 @@ SUPPORTED_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 if _TYPE_CHECKING:
     from . import train
+    from .serialize import load, load_metadata, save
 
 # Parts that most programs do without, and their modules: imported when first asked for.
-_ON_DEMAND = {"train": ".train"}
+_ON_DEMAND = {"train": ".train", **dict.fromkeys(("load", "load_metadata", "save"), ".serialize")}
 
 
 def __getattr__(name: str) -> _Any:
@@ -65,3 +65,7 @@ def __getattr__(name: str) -> _Any:
         globals()[name] = value = getattr(module, name, module)
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND})

@@ -70,6 +70,20 @@ def test_the_reference_implementation_reads_our_files_and_we_its(tmp_path):
     assert same(dict(sorted(tc.load(tmp_path / "theirs").items())), dict(sorted(tensors.items())))
 
 
+def test_the_reference_implementation_agrees_without_pytorch(tmp_path):
+    np = pytest.importorskip("numpy")
+    reference = pytest.importorskip("safetensors.numpy")
+    tensors = {name: x for name, x in some_tensors().items() if x.dtype is not tc.bfloat16}
+    tc.save(tensors, tmp_path / "ours")
+    theirs = reference.load_file(tmp_path / "ours")
+    assert set(theirs) == set(tensors)
+    for name, x in tensors.items():
+        assert theirs[name].dtype == np.asarray(x).dtype
+        assert np.array_equal(theirs[name], np.asarray(x))
+    reference.save_file(theirs, tmp_path / "theirs")
+    assert same(dict(sorted(tc.load(tmp_path / "theirs").items())), dict(sorted(tensors.items())))
+
+
 def test_nested_values_come_back(tmp_path):
     shared = tc.ones(3)
     value = {

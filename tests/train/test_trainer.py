@@ -112,8 +112,9 @@ def test_callbacks_are_called_in_order():
     assert all(0 < e[2] < 10 for e in record.events if e[0] == "step")
 
 
-@pytest.mark.parametrize(("size", "batch"), [(96, 8), (90, 7), (20, 32)])
-def test_accumulated_batches_equal_one_large_batch(size, batch):
+@pytest.mark.parametrize("clip", [None, 0.5])
+@pytest.mark.parametrize(("size", "batch"), [(96, 8), (90, 7), (40, 7), (20, 32)])
+def test_accumulated_batches_equal_one_large_batch(size, batch, clip):
     """In float64: three batches per step, the last ones smaller, weigh as their samples do."""
     got = []
     for per_step in (1, 3):
@@ -122,7 +123,7 @@ def test_accumulated_batches_equal_one_large_batch(size, batch):
         each = batch * 3 // per_step
         batches = [(x[i : i + each], y[i : i + each]) for i in range(0, size, each)]
         optimizer = tc.optim.SGD(model.parameters(), lr=0.5)
-        settings = {"schedule": None, "accumulate": per_step, "clip_norm": 0.5, "metrics": ()}
+        settings = {"schedule": None, "accumulate": per_step, "clip_norm": clip, "metrics": ()}
         run = trainer(network=model, optimizer=optimizer, **settings)
         run.fit(batches, epochs=3)
         assert run.step == 3 * math.ceil(size / (3 * batch))

@@ -25,10 +25,7 @@ class Best:
             return
         self.score, self.epoch = score, epoch
         if self._keep_weights:
-            state = model.state_dict()
-            self.weights = {
-                k: _core.copy(v.detach()) if isinstance(v, Tensor) else deepcopy(v) for k, v in state.items()
-            }
+            self.weights = {name: _copy(value) for name, value in model.state_dict().items()}
 
     def state_dict(self) -> dict[str, Any]:
         """All of it."""
