@@ -124,9 +124,10 @@ def test_versions(tmp_path):
     tc.save({}, tmp_path / "step-0000000001.safetensors", {"checkpoint": "99"})
     with pytest.raises(ValueError, match="has version 99, this release reads up to 1"):
         checkpoints.restore()
-    tc.save({}, tmp_path / "step-0000000001.safetensors")
-    with pytest.raises(ValueError, match="no checkpoint"):
-        checkpoints.restore()
+    for metadata in (None, {"checkpoint": "1"}, {"checkpoint": "one"}):
+        tc.save({}, tmp_path / "step-0000000001.safetensors", metadata)
+        with pytest.raises(ValueError, match=r"step-0000000001\.safetensors': the file is no checkpoint"):
+            checkpoints.restore()
 
 
 def test_wrong_settings_are_refused(tmp_path):

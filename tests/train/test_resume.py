@@ -132,6 +132,32 @@ def test_a_loader_that_cannot_say_where_it_is_can_be_resumed(tmp_path):
     assert outcome(run) == expected
 
 
+@pytest.mark.parametrize("kind", ["aware", "unaware"])
+def test_fit_goes_on_in_the_same_process(tmp_path, kind):
+    wrap = Unaware if kind == "unaware" else (lambda loader: loader)
+    train_loader, validation = loaders()
+    run = trainer()
+    run.fit(wrap(train_loader), validation, epochs=3)
+    expected = outcome(run)
+    train_loader, validation = loaders()
+    run = trainer(callbacks=[StopAt(5, 13, 30)])
+    for _ in range(4):
+        run.fit(wrap(train_loader), validation, epochs=3)
+    assert outcome(run) == expected
+
+
+def test_control_c_between_epochs_ends_there(tmp_path):
+    class AtTheEnd(train.Callback):
+        def on_epoch_end(self, trainer, row):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    run = trainer(tmp_path, callbacks=[AtTheEnd()])
+    run.fit(*loaders(64), epochs=2)
+    assert (run.epoch, run.batch, run.stop_reason) == (1, 0, "interrupted")
+    run.fit(*loaders(64), epochs=2)
+    assert (run.epoch, run.stop_reason) == (2, "")  # there was nothing left to interrupt
+
+
 def test_a_finished_run_is_restored_not_repeated(tmp_path):
     run = trainer(tmp_path)
     run.fit(*loaders(), epochs=2)

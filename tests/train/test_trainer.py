@@ -239,6 +239,7 @@ def test_a_loss_that_is_no_number_is_found_on_cuda(tmp_path):
         ({"schedule_per": "batch"}, "schedule_per must be one of"),
         ({"mode": "best"}, "mode must be one of"),
         ({"device": "tpu"}, "device"),
+        ({"extra": {"model": tc.Generator()}}, "extra must not be named model"),
     ],
 )
 def test_wrong_settings_are_refused(settings, reason):
@@ -247,10 +248,14 @@ def test_wrong_settings_are_refused(settings, reason):
 
 
 def test_wrong_batches_and_monitors_are_refused():
+    with pytest.raises(TypeError, match="extra 'note' is a str, which has no state"):
+        trainer(extra={"note": "text"})
     with pytest.raises(TypeError, match="the batch has no target"):
         trainer().fit([IMAGES[:3]], epochs=1)
     with pytest.raises(TypeError, match=r"got dict; override unpack"):
         trainer().fit([{"x": 1}], epochs=1)
+    with pytest.raises(ValueError, match="epochs must be an int of at least 1, got 0"):
+        trainer().fit(loaders(64)[0], epochs=0)
     with pytest.raises(ValueError, match="the loader has no batches"):
         trainer().fit([], epochs=1)
     with pytest.raises(ValueError, match="monitor must be one of loss, accuracy, got 'validation_loss'"):

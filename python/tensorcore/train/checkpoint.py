@@ -92,7 +92,7 @@ class Checkpoints:
         value = {
             "step": step,
             "parts": {name: _state_of(part) for name, part in parts.items()},
-            "classes": {name: type(part).__name__ for name, part in parts.items() if _is_stateful(part)},
+            "classes": {name: type(part).__name__ for name, part in parts.items() if is_stateful(part)},
             "random": random_states(),
         }
         metadata = {"checkpoint": str(VERSION)}
@@ -129,11 +129,13 @@ def restore(path: Any, /, **parts: Any) -> dict[str, Any]:
     if int(version) > VERSION:
         raise error(f"the checkpoint has version {version}, this release reads up to {VERSION}")
     value = load(path)
+    if not isinstance(value, dict) or not value.keys() >= {"step", "parts", "classes", "random"}:
+        raise error("the file is no checkpoint")
     states, classes = value["parts"], value["classes"]
     for name, part in parts.items():
         if name not in states:
             raise error(f"there is no {name!r} in it, only {', '.join(states) or 'nothing'}")
-        if not _is_stateful(part):
+        if not is_stateful(part):
             raise TypeError(f"restore: {name} is a {type(part).__name__}, which has no state to restore")
         if classes.get(name) != type(part).__name__:
             raise error(f"{name} was a {classes.get(name, 'plain value')}, now it is a {type(part).__name__}")
@@ -172,7 +174,8 @@ def _score(path: Path) -> float:
 # ---- parts ----
 
 
-def _is_stateful(part: Any) -> bool:
+def is_stateful(part: Any) -> bool:
+    """Whether a part has a state of its own, and is no plain data."""
     return hasattr(part, "load_state_dict") or hasattr(part, "set_state")
 
 

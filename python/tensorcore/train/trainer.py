@@ -19,7 +19,7 @@ from ..tensor import Tensor
 from .batches import concat_outputs, loader_state, moved, unpack
 from .best import Best
 from .callbacks import Callback
-from .checkpoint import Checkpoints, random_states, set_random_states
+from .checkpoint import Checkpoints, is_stateful, random_states, set_random_states
 from .interrupt import Interrupt
 from .metrics import MeanLoss, Metric, rows
 from .settings import check_bounds, check_choice, check_counts, needs_value
@@ -107,6 +107,12 @@ class Trainer:
         self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
         self.checkpoint_every = checkpoint_every
         self.extra = dict(extra or {})
+        taken = {"trainer", "model", "optimizer", "schedule", "loader", "validation_loader"} & set(self.extra)
+        if taken:
+            raise ValueError(f"Trainer: extra must not be named {', '.join(sorted(taken))}")
+        for name, part in self.extra.items():
+            if not is_stateful(part):
+                raise TypeError(f"Trainer: extra {name!r} is a {type(part).__name__}, which has no state to restore")
         self.callbacks = list(callbacks)
         if progress:
             from .display import Display
@@ -154,7 +160,8 @@ class Trainer:
         Returns `history`: a dict per epoch with epoch, step, loss, metrics, the same of validation with
         "validation_" before, lr and seconds.
         """
-        self.epochs, self.stop_reason = epochs, ""
+        check_counts(epochs=epochs)
+        self.epochs, self.stop_reason, self._unchecked = epochs, "", []
         self._prepare(validation_loader is not None)
         loaders = {"loader": train_loader, "validation_loader": validation_loader}
         parts = self._parts(loaders)
@@ -169,6 +176,8 @@ class Trainer:
                 self._call("on_fit_start")
                 while self.epoch < epochs and not self.stop_reason and not self._is_out_of_patience():
                     self._run_epoch(train_loader, validation_loader, parts)
+                    if self._interrupt.requested and self.epoch < epochs:
+                        self.stop("interrupted")
         finally:
             self._call("on_fit_end")
         if self.patience is not None and self.stop_reason != "interrupted" and self.best and self.best.weights:
@@ -327,9 +336,12 @@ class Trainer:
 
     def _remaining(self, loader: Any) -> Iterator[Any]:
         """The batches of this epoch that are still to come."""
+        state = loader_state(loader)
         if self.batch == 0:
-            self._epoch_random = random_states() if loader_state(loader) is None else None
-        if self.batch == 0 or loader_state(loader) is not None:
+            self._epoch_random = random_states() if state is None else None
+            return iter(loader)
+        if state is not None:
+            loader.load_state_dict(state)  # so that it goes on, also where this process broke its epoch off
             return iter(loader)
         # A loader that cannot say where it is starts again as it did, and the batches that were seen are left out.
         now = random_states()
