@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from . import _core, autograd, random
-from .data import load_digits
-from .nn import functional as F
-from .ops.creation import zeros
-from .tensor import Tensor
+from .. import _core, autograd, random
+from ..data import load_digits
+from ..nn import functional as F
+from ..ops.creation import zeros
+from ..tensor import Tensor
 
 
 @dataclass
