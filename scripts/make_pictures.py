@@ -1,10 +1,11 @@
-"""Draws the README's pictures: docs/images/bench.svg from a results file of `tensorcore bench --json`, and
-docs/images/digits.png, the held-out digits a freshly trained MLP gets wrong.
+"""Makes the README's pictures: docs/images/bench.svg from results of `tensorcore bench --json`, and training runs'.
 
-    python scripts/make_pictures.py bench/results/peers.json
+python scripts/make_pictures.py --bench bench/results/cpu-peers.json --runs runs/mnist-mlp-1 runs/mnist-cnn-1
 """
 
+import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import tensorcore as tc
-from tensorcore.train import train_digits
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
@@ -37,28 +37,27 @@ def draw_bench(path: Path) -> None:
     figure.savefig(IMAGES / "bench.svg", metadata={"Date": None})
 
 
-def draw_digits() -> None:
-    """Held-out digits with what the trained network said."""
-    result = train_digits(keep=True)
-    wrong = np.flatnonzero(np.asarray(result.predictions) != np.asarray(result.test_labels))[:12]
-    figure, grid = plt.subplots(1, max(len(wrong), 1), figsize=(1.1 * max(len(wrong), 1), 1.5), squeeze=False)
-    images = np.asarray(result.test_images).reshape(-1, 8, 8)
-    for axes, i in zip(grid[0], wrong, strict=False):
-        axes.imshow(images[i], cmap="gray_r")
-        axes.set_title(f"{int(result.test_labels[int(i)])} as {int(result.predictions[int(i)])}", fontsize=8)
-        axes.axis("off")
-    figure.tight_layout()
-    figure.savefig(IMAGES / "digits.png", dpi=150, metadata={"Software": None})
+def take_pictures(run: Path) -> None:
+    """Copy the pictures that `tensorcore train` left in a run's folder: mnist-cnn-curves.png and so on."""
+    facts = json.loads((run / "run.json").read_text())
+    for name in ("curves", "wrong"):
+        if (run / f"{name}.png").exists():
+            shutil.copy(run / f"{name}.png", IMAGES / f"{facts['data']}-{facts['model']}-{name}.png")
 
 
 def main() -> int:
-    """Draw both, or only the digits when no results file is named."""
+    """Draw and copy what is named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bench", type=Path, help="results of tensorcore bench --json")
+    parser.add_argument("--runs", type=Path, nargs="*", default=[], help="folders of tensorcore train")
+    args = parser.parse_args()
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "tensorcore"
     IMAGES.mkdir(parents=True, exist_ok=True)
-    if len(sys.argv) > 1:
-        draw_bench(Path(sys.argv[1]))
-    draw_digits()
+    if args.bench:
+        draw_bench(args.bench)
+    for run in args.runs:
+        take_pictures(run)
     print(f"pictures of tensorcore {tc.__version__} written to {IMAGES.name}")
     return 0
 

@@ -45,7 +45,7 @@ from .runtime import *
 from .tensor import Tensor
 
 if _TYPE_CHECKING:
-    from . import data, nn, optim, train
+    from . import data, models, nn, optim, train
     from .nn.summary import summary
     from .serialize import load, load_metadata, save
 
@@ -54,7 +54,7 @@ SUPPORTED_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 # What many programs do without, and the modules it is or is in: imported when first asked for.
 _ON_DEMAND = {
-    **{name: f".{name}" for name in ("data", "nn", "optim", "train")},
+    **{name: f".{name}" for name in ("data", "models", "nn", "optim", "train")},
     **dict.fromkeys(("load", "load_metadata", "save"), ".serialize"),
     "summary": ".nn.summary",
 }

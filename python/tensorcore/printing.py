@@ -5,7 +5,6 @@ Only the elements that are shown are read, so that printing a huge tensor costs 
 
 from __future__ import annotations
 
-import html
 import math
 from typing import Any
 
@@ -146,12 +145,14 @@ _HTML_ROWS = 12  # rows and columns of the table at most
 
 def _repr_html_(self: Tensor) -> str:
     """A caption with shape and dtype, and a table whose cells are shaded by value."""
+    from html import escape
+
     caption = f"tensor of shape {self.shape}, {self.dtype.name}"
     if self.device.type != "cpu":
         caption += f", {self.device}"
     if self.requires_grad:
         caption += ", requires grad"
-    head = f"<div><small>{html.escape(caption)}</small>"
+    head = f"<div><small>{escape(caption)}</small>"
     if self.size == 0:
         return head + "</div>"
     x = self.detach()
@@ -175,7 +176,7 @@ def _repr_html_(self: Tensor) -> str:
         if math.isfinite(v) and high > low:
             share = float(v) / (high - low) - low / (high - low)
             style = f' style="background:rgba(66,133,244,{0.6 * share:.2f})"'
-        return f"<td{style}>{html.escape(write(v).strip())}</td>"
+        return f"<td{style}>{escape(write(v).strip())}</td>"
 
     body = "".join("<tr><td>…</td></tr>" if row is None else f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
     return f"{head}<table>{body}</table></div>"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .kjv import load_kjv
     from .loader import DataLoader
     from .mnist import load_fashion_mnist, load_mnist
+    from .ngrams import NgramFeatures
     from .numpy_pickle import read_numpy_pickle
     from .randomness import current_generator
     from .sampler import (
@@ -51,6 +52,7 @@ _HOMES = {
     "kjv": ("load_kjv",),
     "loader": ("DataLoader",),
     "mnist": ("load_fashion_mnist", "load_mnist"),
+    "ngrams": ("NgramFeatures",),
     "numpy_pickle": ("read_numpy_pickle",),
     "randomness": ("current_generator",),
     "sampler": (
@@ -95,6 +97,7 @@ __all__ = [
     "IterableDataset",
     "LengthBatchSampler",
     "LoaderError",
+    "NgramFeatures",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",

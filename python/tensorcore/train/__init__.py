@@ -4,8 +4,6 @@ from .callbacks import *
 from .checkpoint import *
 from .classification import *
 from .curves import *
-from .digits import TrainResult as TrainResult
-from .digits import train_digits as train_digits
 from .display import *
 from .logs import *
 from .metrics import *
