@@ -16,6 +16,7 @@ from .case import Builder, Case, Inputs
 _LR, _EPS, _BETAS = 1e-3, 1e-8, (0.9, 0.999)
 
 Params = dict[str, Any]
+Scales = dict[str, float]
 
 
 class Steps:
@@ -120,35 +121,39 @@ def optimizer(label: str, count: int, *, quick: bool = False) -> Case:
 
 
 def _trainer(
-    forward: Callable[[Any], Callable[[Params, Inputs], Any]], scales: dict[str, float], last: str
+    network: Callable[[Any], Any],
+    loss: Callable[[Any, Any, Inputs], Any],
+    names: dict[str, str],
+    scales: Scales,
+    last: str,
 ) -> dict[str, Builder]:
-    """Builders of a whole step: `forward(framework)(parameters, inputs)` gives the loss.
+    """Builders of a whole step, written as a user would: modules, `zero_grad`, `backward`, `step`.
 
-    A parameter starts as the drawn values times its scale.
+    `network(framework)` makes the modules, `loss(framework, network, inputs)` runs them. `names` maps their parameters
+    to the drawn ones, which are taken times their scale.
     """
 
     def build(lib: Any, x: Inputs) -> Callable[[], Any]:
-        loss_of = forward(lib)
-
-        def fresh() -> tuple[Params, Callable[[], Any]]:
-            params = {n: _leaf(x[n], scale) for n, scale in scales.items()}
-            leaves = list(params.values())
-            update = lib.optim.Adam(leaves, lr=_LR, **_ADAM).step
+        def fresh() -> tuple[Any, Callable[[], Any]]:
+            model = network(lib).to(x[last].dtype)
+            model.load_state_dict({name: x[n].detach() * scales[n] for name, n in names.items()})
+            optimizer = lib.optim.Adam(model.parameters(), lr=_LR, **_ADAM)
 
             def step() -> Any:
-                for p in leaves:
-                    p.grad = None
-                loss = loss_of(params, x)
-                loss.backward()
-                update()
-                return loss
+                optimizer.zero_grad()
+                value = loss(lib, model, x)
+                value.backward()
+                optimizer.step()
+                return value
 
-            return params, step
+            return model, step
 
         def check() -> Any:
-            params, step = fresh()
-            loss, grad = step(), params[last].grad
-            return [loss, grad, step()]
+            model, step = fresh()
+            value = step()
+            parameters = {names[name]: p for name, p in model.named_parameters()}
+            grad = parameters[last].grad
+            return [value, grad, step()]
 
         return Steps(lambda: fresh()[1], check)
 
@@ -169,10 +174,8 @@ def _reference(
     return reference
 
 
-def _relu(lib: Any, x: Any, w: Any, b: Any) -> Any:
-    """A linear layer with relu; ours fuses the two."""
-    f = lib.nn.functional
-    return f.relu(f.linear(x, w, b)) if lib.__name__ == "torch" else f.linear(x, w, b, activation="relu")
+def _classified(lib: Any, model: Any, x: Inputs) -> Any:
+    return lib.nn.functional.cross_entropy(model(x["x"]), x["t"])
 
 
 def mlp(batch: int, *, quick: bool = False) -> Case:
@@ -183,14 +186,11 @@ def mlp(batch: int, *, quick: bool = False) -> Case:
     shapes = {"w1": (256, 784), "b1": (256,), "w2": (10, 256), "b2": (10,)}
     scales = {"w1": 784**-0.5, "b1": 784**-0.5, "w2": 256**-0.5, "b2": 256**-0.5}
 
-    def forward(lib: Any) -> Callable[[Params, Inputs], Any]:
-        f = lib.nn.functional
+    names = {"0.weight": "w1", "0.bias": "b1", "2.weight": "w2", "2.bias": "b2"}
 
-        def loss(p: Params, x: Inputs) -> Any:
-            hidden = _relu(lib, x["x"], p["w1"], p["b1"])
-            return f.cross_entropy(f.linear(hidden, p["w2"], p["b2"]), x["t"])
-
-        return loss
+    def network(lib: Any) -> Any:
+        nn = lib.nn
+        return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
 
     def gradients(p: Params, x: Inputs) -> tuple[float, Params]:
         hidden = np.maximum(x["x"] @ p["w1"].T + p["b1"], 0)
@@ -202,7 +202,7 @@ def mlp(batch: int, *, quick: bool = False) -> Case:
         "train",
         f"MLP 784-256-10 B{batch}",
         {"x": (batch, sizes[0]), **shapes},
-        _trainer(forward, scales, "w2"),
+        _trainer(network, _classified, names, scales, "w2"),
         _reference(gradients, scales, "w2"),
         flops=2.0 * batch * (2 * 784 * 256 + 3 * 256 * 10),  # no gradient for x
         integers={"t": ((batch,), 10)},
@@ -222,16 +222,16 @@ def cnn(batch: int) -> Case:
     fan_in = {"k1": 9, "c1": 9, "k2": 288, "c2": 288, "w1": 3136, "b1": 3136, "w2": 128, "b2": 128}
     scales = {n: k**-0.5 for n, k in fan_in.items()}
 
-    def forward(lib: Any) -> Callable[[Params, Inputs], Any]:
-        f = lib.nn.functional
+    places = {"0": ("k1", "c1"), "3": ("k2", "c2"), "7": ("w1", "b1"), "9": ("w2", "b2")}
+    names = {
+        f"{place}.{kind}": n for place, pair in places.items() for kind, n in zip(("weight", "bias"), pair, strict=True)
+    }
 
-        def loss(p: Params, x: Inputs) -> Any:
-            y = f.max_pool2d(f.relu(f.conv2d(x["x"], p["k1"], p["c1"], padding=1)), 2)
-            y = f.max_pool2d(f.relu(f.conv2d(y, p["k2"], p["c2"], padding=1)), 2)
-            y = _relu(lib, y.reshape((batch, 3136)), p["w1"], p["b1"])
-            return f.cross_entropy(f.linear(y, p["w2"], p["b2"]), x["t"])
-
-        return loss
+    def network(lib: Any) -> Any:
+        nn = lib.nn
+        first = nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
+        second = nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
+        return nn.Sequential(*first, *second, nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10))
 
     def gradients(p: Params, x: Inputs) -> tuple[float, Params]:
         first = np.maximum(references.conv3x3(x["x"], p["k1"], p["c1"]), 0)
@@ -255,7 +255,7 @@ def cnn(batch: int) -> Case:
         "train",
         f"CNN 28x28 B{batch}",
         {"x": (batch, 1, 28, 28), **shapes},
-        _trainer(forward, scales, "w2"),
+        _trainer(network, _classified, names, scales, "w2"),
         _reference(gradients, scales, "w2"),
         flops=2.0 * batch * macs,
         integers={"t": ((batch,), 10)},
@@ -274,21 +274,18 @@ def char_lstm() -> Case:
     }  # fmt: skip
     scales = dict.fromkeys(shapes, hidden**-0.5) | {"e": 1.0}
 
-    def forward(lib: Any) -> Callable[[Params, Inputs], Any]:
-        f = lib.nn.functional
+    inner = {"weight_ih": "w", "weight_hh": "r", "bias_ih": "bi", "bias_hh": "bh"}
+    names = {"embedding.weight": "e", "head.weight": "v", "head.bias": "b"}
+    names |= {f"lstm.{name}_l0": n for name, n in inner.items()}
 
-        def loss(p: Params, x: Inputs) -> Any:
-            weights = [p["w"], p["r"], p["bi"], p["bh"]]
-            inputs = f.embedding(x["i"], p["e"])
-            zero = lib.zeros((1, batch, hidden), dtype=inputs.dtype)
-            if lib.__name__ == "torch":
-                y = lib.lstm(inputs, (zero, zero), weights, True, 1, 0.0, True, False, False)[0]
-            else:
-                y = f.lstm(inputs, (zero, zero), weights)[0]
-            logits = f.linear(y.reshape((steps * batch, hidden)), p["v"], p["b"])
-            return f.cross_entropy(logits, x["t"])
+    def network(lib: Any) -> Any:
+        nn = lib.nn
+        parts = {"embedding": nn.Embedding(vocabulary, width), "lstm": nn.LSTM(width, hidden)}
+        return nn.ModuleDict({**parts, "head": nn.Linear(hidden, vocabulary)})
 
-        return loss
+    def loss(lib: Any, model: Any, x: Inputs) -> Any:
+        y, _ = model["lstm"](model["embedding"](x["i"]))
+        return lib.nn.functional.cross_entropy(model["head"](y.reshape((steps * batch, hidden))), x["t"])
 
     def gradients(p: Params, x: Inputs) -> tuple[float, Params]:
         weights = [p[n] for n in ("w", "r", "bi", "bh")]
@@ -307,7 +304,7 @@ def char_lstm() -> Case:
         "train",
         "char-LSTM V65 E64 H256 T64 B32",
         shapes,
-        _trainer(forward, scales, "v"),
+        _trainer(network, loss, names, scales, "v"),
         _reference(gradients, scales, "v"),
         flops=3 * 2.0 * steps * batch * macs,
         integers={"i": ((steps, batch), vocabulary), "t": ((steps * batch,), vocabulary)},
