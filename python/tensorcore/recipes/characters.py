@@ -110,7 +110,7 @@ def _make(data: str, model: str, settings: Settings) -> Job:
 
 
 RECIPES = {
-    "text": Recipe("text", {"char-lstm": Settings(4, 64, 3e-3, clip_norm=1.0, hidden=(512,))}, _make, _model, None)
+    "text": Recipe("text", {"char-lstm": Settings(4, 32, 3e-3, clip_norm=1.0, hidden=(512,), dropout=0.2)}, _make, _model, None)
 }
 
 
