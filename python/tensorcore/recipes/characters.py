@@ -109,9 +109,9 @@ def _make(data: str, model: str, settings: Settings) -> Job:
     )
 
 
-RECIPES = {
-    "text": Recipe("text", {"char-lstm": Settings(4, 32, 3e-3, clip_norm=1.0, hidden=(512,), dropout=0.2)}, _make, _model, None)
-}
+_LSTM = Settings(4, 32, 3e-3, clip_norm=1.0, hidden=(512,), dropout=0.2)
+
+RECIPES = {"text": Recipe("text", {"char-lstm": _LSTM}, _make, _model, None)}
 
 
 def continue_text(model: Any, config: dict[str, Any], prompt: str, count: int, temperature: float, seed: int) -> str:
